@@ -1,0 +1,21 @@
+"""Molecular systems for simulations: PDB and force-field files in, an OpenMM System out."""
+
+from ._build import (
+    DEFAULT_FORCEFIELDS,
+    MolecularSystem,
+    build_system,
+    packaged_forcefield,
+    packaged_structure,
+)
+from ._errors import SetupError
+from ._platforms import choose_platform
+
+__all__ = [
+    "DEFAULT_FORCEFIELDS",
+    "MolecularSystem",
+    "SetupError",
+    "build_system",
+    "choose_platform",
+    "packaged_forcefield",
+    "packaged_structure",
+]

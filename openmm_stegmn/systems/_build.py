@@ -1,0 +1,182 @@
+"""From a PDB file and force-field files to an OpenMM System, with errors that say what to do."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from ._errors import SetupError
+
+DEFAULT_FORCEFIELDS = ("amber14-all.xml", "obc2_native.xml")
+
+_CONSTRAINTS = {
+    "none": None,
+    "hbonds": app.HBonds,
+    "allbonds": app.AllBonds,
+    "hangles": app.HAngles,
+}
+_DATA = Path(__file__).parents[1] / "data"
+
+
+@dataclass(frozen=True)
+class MolecularSystem:
+    """What a simulation starts from.
+
+    Attributes
+    ----------
+    topology : openmm.app.Topology
+    system : openmm.System
+        Forces, masses and constraints; no integrator, barostat or thermostat.
+    positions : ndarray, shape (n_atoms, 3)
+        In nm, finite.
+    pdb : Path
+        The file that it was read from.
+    """
+
+    topology: app.Topology
+    system: openmm.System
+    positions: np.ndarray
+    pdb: Path
+
+    @property
+    def n_atoms(self) -> int:
+        return self.system.getNumParticles()
+
+
+def packaged_structure(name: str) -> Path:
+    """Path of a structure that is shipped with the package, such as ``"alanine-dipeptide"``."""
+    return _DATA / "structures" / f"{name}.pdb"
+
+
+def packaged_forcefield(name: str) -> Path:
+    """Path of a force-field file that is shipped with the package: ``"obc2_native.xml"``."""
+    return _DATA / "forcefields" / name
+
+
+def build_system(
+    pdb: str | Path | None = None,
+    forcefields: tuple[str, ...] = DEFAULT_FORCEFIELDS,
+    *,
+    constraints: str = "HBonds",
+    nonbonded_cutoff: float = 1.0,
+) -> MolecularSystem:
+    """Read a PDB file and apply a force field to it.
+
+    Molecules without a box, and all molecules in implicit solvent, are computed without cutoff (a
+    CRYST1 record in a crystal structure is not a simulation box). A box and explicit solvent mean
+    PME.
+
+    Parameters
+    ----------
+    pdb : path, optional
+        The packaged alanine dipeptide by default. Hydrogens must be there.
+    forcefields : tuple of str
+        OpenMM force-field files: a path, a file shipped with this package (``obc2_native.xml``), or
+        one shipped with OpenMM, looked for in this order.
+    constraints : {"HBonds", "AllBonds", "HAngles", "None"}
+    nonbonded_cutoff : float
+        In nm; used with PME only.
+
+    Raises
+    ------
+    SetupError
+        If a file is missing or unreadable, a residue matches no template, or a position is not
+        finite.
+    """
+    path = packaged_structure("alanine-dipeptide") if pdb is None else Path(pdb)
+    topology, positions = _read_pdb(path)
+    forcefield = _load_forcefield(tuple(forcefields))
+    try:
+        constraint_type = _CONSTRAINTS[constraints.lower()]
+    except KeyError:
+        raise SetupError(
+            f"constraints {constraints!r}: expected HBonds, AllBonds, HAngles or None"
+        ) from None
+    system = _create(forcefield, topology, path, constraints=constraint_type)
+    if topology.getPeriodicBoxVectors() is not None and not _has_implicit_solvent(system):
+        system = _create(
+            forcefield,
+            topology,
+            path,
+            constraints=constraint_type,
+            nonbondedMethod=app.PME,
+            nonbondedCutoff=nonbonded_cutoff * unit.nanometer,
+        )
+    return MolecularSystem(topology, system, positions, path)
+
+
+def _read_pdb(path: Path) -> tuple[app.Topology, np.ndarray]:
+    if not path.is_file():
+        raise SetupError(f"PDB file {path}: no such file")
+    try:
+        with open(path) as lines:
+            if not any(line.startswith(("ATOM", "HETATM")) for line in lines):
+                raise SetupError(f"PDB file {path}: holds no ATOM or HETATM line")
+        pdb = app.PDBFile(str(path))
+    except SetupError:
+        raise
+    except Exception as error:  # the parser raises whatever a malformed line leads to
+        raise SetupError(f"PDB file {path}: cannot be read ({_one_line(error)})") from error
+    positions = np.asarray(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if len(bad):
+        atom = list(pdb.topology.atoms())[bad[0]]
+        raise SetupError(
+            f"PDB file {path}: {len(bad)} of {len(positions)} atoms have positions that are not "
+            f"finite numbers, first {atom.name} of {atom.residue.name} {atom.residue.id}"
+        )
+    return pdb.topology, positions
+
+
+def _load_forcefield(names: tuple[str, ...]) -> app.ForceField:
+    if not names:
+        raise SetupError("no force-field file given: name at least one, such as amber14-all.xml")
+    paths = [str(_find_forcefield(name)) for name in names]
+    try:
+        return app.ForceField(*paths)
+    except Exception as error:  # XML errors, missing attributes, failing scripts
+        raise SetupError(
+            f"force field {', '.join(names)}: cannot be read ({_one_line(error)})"
+        ) from error
+
+
+def _find_forcefield(name: str) -> Path:
+    shipped = Path(app.forcefield.__file__).parent / "data"
+    for path in (Path(name), packaged_forcefield(name), shipped / name):
+        if path.is_file():
+            return path
+    known = [str(p.relative_to(shipped)) for p in shipped.rglob("*.xml")]
+    known += [p.name for p in (_DATA / "forcefields").glob("*.xml")]
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise SetupError(
+        f"force-field file {name!r}: neither a file here nor one shipped with OpenMM or this "
+        f"package{hint}"
+    )
+
+
+def _create(forcefield, topology, path, **options) -> openmm.System:
+    try:
+        return forcefield.createSystem(topology, **options)
+    except Exception as error:
+        message = _one_line(error)
+        if "template" in message.lower():
+            message += (
+                " The force field must know every residue, and the PDB must name all atoms, "
+                "hydrogens included (PDBFixer or Modeller.addHydrogens can add them)."
+            )
+        raise SetupError(f"PDB file {path} does not fit the force field: {message}") from error
+
+
+def _has_implicit_solvent(system: openmm.System) -> bool:
+    kinds = (openmm.GBSAOBCForce, openmm.CustomGBForce)
+    return any(isinstance(force, kinds) for force in system.getForces())
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,57 @@
+"""The choice of platform."""
+
+import openmm
+import pytest
+
+from openmm_stegmn.systems import SetupError, _platforms, choose_platform
+
+
+def argon(n_atoms):
+    system = openmm.System()
+    for _ in range(n_atoms):
+        system.addParticle(39.948)
+    return system
+
+
+def test_small_runs_on_reference_and_large_on_cpu(monkeypatch):
+    monkeypatch.setattr(_platforms, "_GPU_PLATFORMS", ())
+    assert choose_platform("auto", argon(22)).getName() == "Reference"
+    assert choose_platform("auto", argon(5000)).getName() == "CPU"
+
+
+def test_interpreted_implicit_solvent_runs_on_cpu_whatever_its_size(monkeypatch):
+    monkeypatch.setattr(_platforms, "_GPU_PLATFORMS", ())
+    system = argon(22)
+    system.addForce(openmm.CustomGBForce())
+    assert choose_platform("auto", system).getName() == "CPU"
+
+
+def test_named_in_any_case():
+    assert choose_platform("cpu").getName() == "CPU"
+
+
+def test_unknown_platform_lists_what_there_is():
+    with pytest.raises(SetupError, match="'Abacus' is not installed here: OpenMM found Reference"):
+        choose_platform("Abacus")
+
+
+def test_installed_platform_without_a_device(monkeypatch):
+    monkeypatch.setattr(_platforms, "_failure", lambda platform: "no device")
+    with pytest.raises(SetupError, match="Reference cannot be used here: no device"):
+        choose_platform("reference")
+
+
+def test_auto_passes_over_a_gpu_platform_without_a_device(monkeypatch):
+    monkeypatch.setattr(_platforms, "_GPU_PLATFORMS", ("CPU",))
+    monkeypatch.setattr(_platforms, "_failure", lambda platform: "no device")
+    assert choose_platform("auto", argon(22)).getName() == "Reference"
+
+
+def test_cuda_absent():
+    installed = {
+        openmm.Platform.getPlatform(i).getName() for i in range(openmm.Platform.getNumPlatforms())
+    }
+    if "CUDA" in installed:
+        pytest.skip("CUDA is installed here")
+    with pytest.raises(SetupError, match="CUDA"):
+        choose_platform("CUDA")
