@@ -1,0 +1,6 @@
+"""Trajectories in: descriptions of molecules, and windows of frames."""
+
+from ._molecule import describe_molecule
+from ._windows import WindowSet, superpose_windows
+
+__all__ = ["WindowSet", "describe_molecule", "superpose_windows"]

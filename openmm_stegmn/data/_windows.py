@@ -1,0 +1,98 @@
+"""Windows of frames: what models are trained and measured on."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..mechanics import superpose
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Windows of T frames and the frame that follows each, read from one array of frames.
+
+    Parameters
+    ----------
+    frames : Tensor, ``(n_frames, n_atoms, 3)``
+        Å, evenly spaced in time; several trajectories one after the other.
+    starts : Tensor, ``(n_windows,)``
+        First frame of each window.
+    history : int
+        T.
+    stride : int
+        Frames of the array between two frames of a window.
+    """
+
+    frames: Tensor
+    starts: Tensor
+    history: int
+    stride: int = 1
+
+    @classmethod
+    def from_trajectories(cls, trajectories, history, stride=1):
+        """All windows that lie within one trajectory each.
+
+        Parameters
+        ----------
+        trajectories : sequence of Tensor, ``(n_frames, n_atoms, 3)``
+        history, stride : int
+
+        Raises
+        ------
+        ValueError
+            If no trajectory is long enough for one window and its target, or a coordinate is not finite.
+        """
+        reach, offset, starts = history * stride, 0, []
+        for number, trajectory in enumerate(trajectories):
+            if not torch.isfinite(trajectory).all():
+                bad = int(torch.nonzero(~torch.isfinite(trajectory).all(-1).all(-1))[0])
+                raise ValueError(f"trajectory {number} has a coordinate that is not finite in frame {bad}")
+            starts.append(torch.arange(offset, offset + max(0, len(trajectory) - reach)))
+            offset += len(trajectory)
+        starts = torch.cat(starts)
+        if len(starts) == 0:
+            longest = max((len(t) for t in trajectories), default=0)
+            raise ValueError(
+                f"a window of {history} frames and its target, {stride} frames apart, need {reach + 1} frames; "
+                f"the longest trajectory has {longest}"
+            )
+        return cls(torch.cat(list(trajectories)), starts, history, stride)
+
+    def __len__(self):
+        return len(self.starts)
+
+    def take(self, index: Tensor):
+        """Windows ``(n, T, n_atoms, 3)`` and targets ``(n, n_atoms, 3)`` of the given numbers."""
+        steps = torch.arange(self.history + 1, device=self.frames.device) * self.stride
+        chosen = self.frames[self.starts[index][:, None] + steps]
+        return chosen[:, :-1], chosen[:, -1]
+
+    def subset(self, count: int, generator: torch.Generator | None = None) -> "WindowSet":
+        """At most ``count`` windows: drawn with a generator, else evenly spaced over the whole."""
+        if count >= len(self):
+            return self
+        if generator is None:
+            keep = torch.linspace(0, len(self) - 1, count).round().long()
+        else:
+            keep = torch.randperm(len(self), generator=generator)[:count].sort().values
+        return WindowSet(self.frames, self.starts[keep.to(self.starts.device)], self.history, self.stride)
+
+    def to(self, device) -> "WindowSet":
+        """Copy to a device."""
+        return WindowSet(self.frames.to(device), self.starts.to(device), self.history, self.stride)
+
+
+def superpose_windows(windows: Tensor, targets: Tensor, weights: Tensor):
+    """Superpose every frame of a window, and its target, on the window's last frame.
+
+    Parameters
+    ----------
+    windows : Tensor, ``(n, T, n_atoms, 3)``
+    targets : Tensor, ``(n, n_atoms, 3)``
+    weights : Tensor, ``(n_atoms,)``
+        Masses, or a selection.
+    """
+    last = windows[:, -1:]
+    moved = superpose(torch.cat([windows, targets[:, None]], 1), last, weights.to(windows))
+    return moved[:, :-1], moved[:, -1]

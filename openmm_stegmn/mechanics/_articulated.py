@@ -1,0 +1,185 @@
+"""Articulated bodies: rigid fragments joined by rotatable bonds, and their forward kinematics."""
+
+import torch
+from torch import Tensor, nn
+
+from ._fragments import FragmentTree, find_fragments
+from ._rotations import axis_rotation, dihedral, rotation_matrix, rotation_vector, wrap_angle
+from ._superpose import best_rotation
+
+
+class ArticulatedBody(nn.Module):
+    r"""Molecules as trees of rigid fragments that turn about rotatable bonds.
+
+    The generalised coordinates of a step are one angle for each rotatable bond and, for each molecule, a
+    translation and a rotation. Bond lengths, bond angles and ring shapes are those of the frame that is moved, so
+    every distance that OpenMM can constrain is kept to rounding.
+
+    ======================  ===========================  =====  =================================================
+    quantity                shape                        unit   meaning
+    ======================  ===========================  =====  =================================================
+    ``frame``               ``(..., n_atoms, 3)``        Å      positions
+    ``angles``              ``(..., n_bonds)``           rad    turn of everything distal to each bond, IUPAC sign
+    ``rotation``            ``(..., n_molecules, 3)``    rad    rotation vector about the molecule's centre of mass
+    ``translation``         ``(..., n_molecules, 3)``    Å      of the molecule's centre of mass
+    ======================  ===========================  =====  =================================================
+
+    Angles are pseudoscalars (they change sign under reflection), rotations pseudovectors, translations vectors.
+
+    Parameters
+    ----------
+    tree : FragmentTree
+    masses : sequence of float
+        Da. Massless atoms move with their fragment.
+    """
+
+    def __init__(self, tree: FragmentTree, masses):
+        super().__init__()
+        index = lambda rows, width: torch.tensor(rows, dtype=torch.long).reshape(-1, width)  # noqa: E731
+        n_atoms, n_bonds = len(tree.fragment_of_atom), len(tree.axes)
+        self.n_bonds, self.n_molecules = n_bonds, tree.n_molecules
+        self.register_buffer("fragment_of_atom", torch.tensor(tree.fragment_of_atom, dtype=torch.long))
+        self.register_buffer("molecule_of_atom", torch.tensor(tree.molecule_of_atom, dtype=torch.long))
+        axes, references = index(tree.axes, 2), index(tree.references, 2)
+        #: Atoms i, j, k, l of each torsion, ``(n_bonds, 4)``; j–k is the axis and k's side turns.
+        self.register_buffer(
+            "torsion_atoms", torch.stack([references[:, 0], axes[:, 0], axes[:, 1], references[:, 1]], 1)
+        )
+        masses = torch.as_tensor(masses, dtype=torch.float64)
+        membership = torch.zeros(tree.n_molecules, n_atoms, dtype=torch.float64)
+        membership[self.molecule_of_atom, torch.arange(n_atoms)] = masses
+        total = membership.sum(1, keepdim=True)
+        if (total <= 0).any():
+            raise ValueError("a molecule has no mass: an articulated body needs at least one atom with mass in each")
+        #: Row c turns positions into the centre of mass of molecule c.
+        self.register_buffer("centring", membership / total)
+        self.register_buffer("masses", masses)
+
+        # Bonds are sorted by depth, so each depth is a slice, and parents lie in the slice before it.
+        self._levels, start = [], 0
+        first_of_previous = 0
+        first_of_level = tree.n_molecules
+        for depth in sorted(set(tree.depths)):
+            stop = start + tree.depths.count(depth)
+            parents = torch.tensor(tree.parents[start:stop], dtype=torch.long) - first_of_previous
+            self.register_buffer(f"_parents_{len(self._levels)}", parents)
+            self._levels.append((start, stop))
+            first_of_previous, first_of_level = first_of_level, first_of_level + stop - start
+            start = stop
+        self.register_buffer("distal", self._distal_atoms(tree))
+
+    @classmethod
+    def from_bonds(cls, n_atoms, bonds, masses, constraints=(), elements=None):
+        """Find the fragments (:func:`find_fragments`) and build the body."""
+        return cls(find_fragments(n_atoms, bonds, constraints, elements), masses)
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.fragment_of_atom)
+
+    def _distal_atoms(self, tree):
+        """``(n_bonds, n_atoms)``, 1 where the atom moves when the bond turns."""
+        below = torch.zeros(len(tree.axes), len(tree.fragment_of_atom))
+        for b in reversed(range(len(tree.axes))):
+            below[b, self.fragment_of_atom == tree.n_molecules + b] = 1
+            parent = tree.parents[b] - tree.n_molecules
+            if parent >= 0:
+                below[parent] += below[b]
+        return below
+
+    def torsions(self, frame: Tensor) -> Tensor:
+        """Torsion of each rotatable bond, ``(..., n_bonds)``, rad."""
+        i, j, k, l = (frame[..., column, :] for column in self.torsion_atoms.unbind(1))  # noqa: E741
+        return dihedral(i, j, k, l)
+
+    def turn(self, frame: Tensor, angles: Tensor):
+        """Turn every fragment about its bond, the root fragments staying where they are.
+
+        Returns
+        -------
+        moved : Tensor, ``(..., n_atoms, 3)``
+        rotations : Tensor, ``(..., n_fragments, 3, 3)``
+        """
+        j, k = self.torsion_atoms[:, 1], self.torsion_atoms[:, 2]
+        pivot = frame[..., k, :]
+        axis = pivot - frame[..., j, :]
+        axis = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+        local = axis_rotation(axis, angles)
+        # The bond's own move as an affine map in the old frame: y = L (x − p) + p
+        shift = pivot - (local @ pivot.unsqueeze(-1)).squeeze(-1)
+        shape = frame.shape[:-2] + (self.n_molecules,)
+        rotation = torch.eye(3, dtype=frame.dtype, device=frame.device).expand(shape + (3, 3))
+        offset = torch.zeros_like(frame[..., :1, :]).expand(shape + (3,))
+        rotations, offsets = [rotation], [offset]
+        for level, (start, stop) in enumerate(self._levels):
+            parents = getattr(self, f"_parents_{level}")
+            above = rotation[..., parents, :, :]
+            offset = (above @ shift[..., start:stop, :].unsqueeze(-1)).squeeze(-1) + offset[..., parents, :]
+            rotation = above @ local[..., start:stop, :, :]
+            rotations.append(rotation)
+            offsets.append(offset)
+        rotation, offset = torch.cat(rotations, -3), torch.cat(offsets, -2)
+        own = rotation[..., self.fragment_of_atom, :, :]
+        moved = (own @ frame.unsqueeze(-1)).squeeze(-1) + offset[..., self.fragment_of_atom, :]
+        return moved, rotation
+
+    def centres(self, frame: Tensor) -> Tensor:
+        """Centre of mass of each molecule, ``(..., n_molecules, 3)``."""
+        return self.centring.to(frame.dtype) @ frame
+
+    def superposition(self, mobile: Tensor, target: Tensor) -> Tensor:
+        """Mass-weighted best rotation of each molecule about its centre, ``(..., n_molecules, 3, 3)``."""
+        of = self.molecule_of_atom
+        mobile = mobile - self.centres(mobile)[..., of, :]
+        target = target - self.centres(target)[..., of, :]
+        if self.n_molecules == 1:
+            return best_rotation(mobile, target, self.masses.to(mobile.dtype)).unsqueeze(-3)
+        weights = self.centring.to(mobile.dtype)
+        each = [best_rotation(mobile, target, weights[m]) for m in range(self.n_molecules)]
+        return torch.stack(each, -3)
+
+    def move(self, frame: Tensor, angles: Tensor, rotation=None, translation=None):
+        r"""Forward kinematics of one step.
+
+        The fragments turn; each molecule is then superposed on where it was (mass-weighted, so that torsions alone
+        neither rotate nor shift it), rotated about its centre of mass and translated.
+
+        Returns
+        -------
+        moved : Tensor, ``(..., n_atoms, 3)``
+            Å, in the dtype of ``frame``.
+        rotations : Tensor, ``(..., n_atoms, 3, 3)``
+            How the fragment of each atom turned in all.
+
+        Notes
+        -----
+        The superposition depends on the frame before and after symmetrically, so the step that undoes a step is
+        ``move(moved, -angles)``.
+        """
+        turned, fragment_rotations = self.turn(frame, angles)
+        overall = self.superposition(turned, frame)
+        if rotation is not None:
+            overall = rotation_matrix(rotation) @ overall
+        of = self.molecule_of_atom
+        centre = self.centres(frame)
+        if translation is not None:
+            centre = centre + translation
+        arms = turned - self.centres(turned)[..., of, :]
+        own = overall[..., of, :, :]
+        moved = (own @ arms.unsqueeze(-1)).squeeze(-1) + centre[..., of, :]
+        return moved, own @ fragment_rotations[..., self.fragment_of_atom, :, :]
+
+    def increments(self, start: Tensor, end: Tensor):
+        """Generalised coordinates of the step from one frame to another: the inverse of :meth:`move`.
+
+        Returns
+        -------
+        angles : Tensor, ``(..., n_bonds)``
+            In (−π, π].
+        rotation, translation : Tensor, ``(..., n_molecules, 3)``
+            Of the best superposition. Exact if the two frames differ by articulated motion only.
+        """
+        angles = wrap_angle(self.torsions(end) - self.torsions(start))
+        rotation = rotation_vector(self.superposition(start, end))
+        return angles, rotation, self.centres(end) - self.centres(start)

@@ -1,0 +1,109 @@
+"""Rotations: Rodrigues' formula, smooth through zero, and angles on the circle."""
+
+import torch
+from torch import Tensor
+
+# Below this squared angle the closed form loses digits (and its derivatives blow up), and four terms of the
+# series are exact to float64 rounding: the fifth term is 0.01**5 / 10! < 1e-16.
+_SERIES_BELOW = 1e-2
+
+
+def wrap_angle(angle: Tensor) -> Tensor:
+    """Map angles (rad) to (−π, π]."""
+    return angle - 2 * torch.pi * torch.ceil(angle / (2 * torch.pi) - 0.5)
+
+
+def cross_matrix(vector: Tensor) -> Tensor:
+    """Matrix ``K`` of the cross product, ``K @ r = vector × r``; ``(..., 3)`` to ``(..., 3, 3)``."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    rows = [zero, -z, y, z, zero, -x, -y, x, zero]
+    return torch.stack(rows, -1).reshape(vector.shape + (3,))
+
+
+def rotation_matrix(rotation_vector: Tensor) -> Tensor:
+    r"""Rodrigues' formula :math:`R = I + \frac{\sin θ}{θ} K + \frac{1 - \cos θ}{θ^2} K^2`.
+
+    Parameters
+    ----------
+    rotation_vector : Tensor, ``(..., 3)``
+        Axis times angle, rad.
+
+    Returns
+    -------
+    Tensor, ``(..., 3, 3)``
+        Orthogonal to rounding. Value and derivatives are finite at zero, where the series is used.
+    """
+    square = (rotation_vector * rotation_vector).sum(-1)
+    near = square < _SERIES_BELOW
+    # The branch that is not taken must be finite too, or its NaN reaches the gradient through torch.where.
+    safe = torch.where(near, torch.ones_like(square), square)
+    angle = torch.sqrt(safe)
+    s, series = square, torch.where(near, square, torch.zeros_like(square))
+    first = torch.where(
+        near, 1 - series / 6 * (1 - series / 20 * (1 - series / 42 * (1 - series / 72))), torch.sin(angle) / angle
+    )
+    half = torch.sin(angle / 2)
+    second = torch.where(
+        near,
+        0.5 * (1 - series / 12 * (1 - series / 30 * (1 - series / 56 * (1 - series / 90)))),
+        2 * half * half / safe,
+    )
+    outer = rotation_vector.unsqueeze(-1) * rotation_vector.unsqueeze(-2)
+    eye = torch.eye(3, dtype=rotation_vector.dtype, device=rotation_vector.device)
+    # K² = r rᵀ − |r|² I
+    skew = cross_matrix(rotation_vector)
+    return (
+        eye
+        + first[..., None, None] * skew
+        + second[..., None, None] * (outer - s[..., None, None] * eye)
+    )
+
+
+def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
+    """Rotation about a unit axis by an angle of any size.
+
+    Parameters
+    ----------
+    axis : Tensor, ``(..., 3)``
+        Unit vectors.
+    angle : Tensor, ``(...)``
+        rad.
+
+    Returns
+    -------
+    Tensor, ``(..., 3, 3)``
+    """
+    sine, half = torch.sin(angle), torch.sin(angle / 2)
+    outer = axis.unsqueeze(-1) * axis.unsqueeze(-2)
+    eye = torch.eye(3, dtype=axis.dtype, device=axis.device)
+    versine = (2 * half * half)[..., None, None]
+    return eye + sine[..., None, None] * cross_matrix(axis) + versine * (outer - eye)
+
+
+def rotation_vector(rotation: Tensor) -> Tensor:
+    """Axis times angle of a rotation matrix, angle in [0, π); the inverse of :func:`rotation_matrix`.
+
+    Not meant for rotations within 1e-3 rad of π, where the axis is ill-conditioned.
+    """
+    r = rotation
+    twice_sine = torch.stack(
+        [r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]], -1
+    )
+    cosine = (r[..., 0, 0] + r[..., 1, 1] + r[..., 2, 2] - 1) / 2
+    square = (twice_sine * twice_sine).sum(-1) / 4
+    near = square < 1e-6
+    sine = torch.sqrt(torch.where(near, torch.ones_like(square), square))
+    # θ / sin θ = 1 + sin²θ / 6 + … for small angles
+    factor = torch.where(near & (cosine > 0), 1 + square / 6, torch.atan2(sine, cosine) / sine)
+    return 0.5 * factor.unsqueeze(-1) * twice_sine
+
+
+def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """Dihedral angle (rad, IUPAC sign) of four points ``(..., 3)``; changes sign under reflection."""
+    axis = c - b
+    first = torch.cross(b - a, axis, dim=-1)
+    second = torch.cross(axis, d - c, dim=-1)
+    length = torch.linalg.vector_norm(axis, dim=-1)
+    sine = length * ((b - a) * second).sum(-1)
+    return torch.atan2(sine, (first * second).sum(-1))

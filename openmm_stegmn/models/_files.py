@@ -1,0 +1,118 @@
+"""Model files: safetensors with the specification as JSON in the header. Loading runs no code from the file."""
+
+import hashlib
+import json
+import os
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from ._registry import build_model
+from ._spec import ModelSpec
+
+FORMAT_VERSION = 1
+_SUFFIX = ".safetensors"
+
+
+class ModelFileError(ValueError):
+    """A model file is missing, damaged, or of a kind that this version cannot read."""
+
+
+def packaged_models() -> dict:
+    """Names and paths of the models that come with the package."""
+    folder = Path(str(resources.files("openmm_stegmn") / "pretrained"))
+    return {path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))}
+
+
+def save_model(model, path) -> None:
+    """Write a model to a ``.safetensors`` file, whole or not at all.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    path : path-like
+    """
+    path = Path(path)
+    header = {"format": "openmm-stegmn", "format_version": str(FORMAT_VERSION), "spec": json.dumps(model.spec.as_dict())}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _learned(model).items()}
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(save(tensors, metadata=header))
+    os.replace(part, path)
+
+
+def load_model(name_or_path):
+    """Load a model by the name of a packaged one or by path.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        Such as ``"alanine-dipeptide"``, or a path to a ``.safetensors`` file.
+
+    Returns
+    -------
+    TrajectoryModel
+        In evaluation mode, on the CPU, float32.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no such model, or the file is no model, damaged, or of another format version.
+    """
+    path = packaged_models().get(str(name_or_path), Path(name_or_path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read model {str(name_or_path)!r} ({error.strerror or error}); expected a path to a "
+            f"{_SUFFIX} file or one of the packaged models: {', '.join(packaged_models()) or 'none'}"
+        ) from error
+    header = _header(data, path)
+    try:
+        spec = ModelSpec.from_dict(json.loads(header["spec"]))
+        model = build_model(spec)
+        _restore(model, load(data))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(f"{path} is damaged or does not fit this version of openmm-stegmn: {error}") from error
+    model.source, model.sha256 = path.resolve(), hashlib.sha256(data).hexdigest()
+    return model.eval().requires_grad_(False)
+
+
+def _header(data, path):
+    # safetensors: 8 bytes little-endian length, then JSON with the metadata under this key.
+    length = int.from_bytes(data[:8], "little")
+    try:
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+    except (ValueError, KeyError, TypeError):
+        metadata = {}
+    if len(data) < 8 + length or metadata.get("format") != "openmm-stegmn":
+        raise ModelFileError(
+            f"{path} is not a model file of openmm-stegmn, or it is truncated ({len(data)} bytes); "
+            f"copy it again, or make one with openmm_stegmn.save_model"
+        )
+    if metadata.get("format_version") != str(FORMAT_VERSION):
+        raise ModelFileError(
+            f"{path} has format version {metadata.get('format_version')}, this version of openmm-stegmn reads "
+            f"{FORMAT_VERSION}; update the package, or train the model again"
+        )
+    return metadata
+
+
+def _learned(model):
+    """Parameters and fitted buffers: everything that the specification does not determine."""
+    return {name: value for name, value in model.state_dict().items() if not name.startswith("context.")}
+
+
+def _restore(model, tensors):
+    expected = _learned(model)
+    if set(tensors) != set(expected):
+        odd = sorted(set(tensors) ^ set(expected))
+        raise ValueError(f"its tensors do not match the architecture {model.spec.architecture!r}: {odd[:5]}")
+    for name, value in tensors.items():
+        if value.shape != expected[name].shape:
+            raise ValueError(f"tensor {name} is {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
+        if not torch.isfinite(value).all():
+            raise ValueError(f"tensor {name} has values that are not finite")
+    model.load_state_dict(tensors, strict=False)

@@ -1,0 +1,130 @@
+"""Linear models: what a network has to beat, in positions and in torsions."""
+
+import torch
+from torch import Tensor
+
+from ..mechanics import wrap_angle
+from ._interface import TrajectoryModel, unmoved
+from ._registry import register
+from ._spec import ModelSpec
+from .layers import LagRegression, full_regression, shared_regression
+
+
+@register("persistence")
+class Persistence(TrajectoryModel):
+    """The next frame is the last frame."""
+
+    kinematics = "articulated"
+    closed_form = True
+
+    def jump(self, window: Tensor, base: Tensor):
+        """Return ``base`` itself."""
+        return base, unmoved(base)
+
+
+@register("linear", mode="extrapolate")
+@register("linear-ar", mode="shared")
+@register("linear-ar-full", mode="full")
+class CartesianRegression(TrajectoryModel):
+    r"""Linear prediction of each atom's position, relative to its last position.
+
+    ============== =============================================================================================
+    name           prediction
+    ============== =============================================================================================
+    linear         :math:`x_i' = x_{i,T-1} + (x_{i,T-1} - x_{i,T-2})`
+    linear-ar      :math:`x_i' = x_{i,T-1} + \sum_t θ_t (x_{i,t} - x_{i,T-1})`, one θ for all atoms
+    linear-ar-full :math:`x_i' = x_{i,T-1} + \sum_{j,t} θ_{i,j,t} (x_{j,t} - x_{i,T-1})`, all atoms, by ridge regression
+    ============== =============================================================================================
+
+    The same weights serve x, y and z, so all are rotation equivariant; in ``linear-ar-full`` each atom's
+    displacement is a combination of vectors, so that it is translation equivariant too.
+    """
+
+    closed_form = True
+
+    def __init__(self, spec: ModelSpec, *, mode: str, ridge: float = 1e-8):
+        super().__init__(spec)
+        _need_two_frames(spec)
+        self.mode, self.ridge = mode, ridge
+        if mode == "full":
+            n, lags = spec.n_atoms, spec.history
+            self.register_buffer("weights", torch.zeros(n, lags * n))
+        else:
+            self.register_buffer("weights", _extrapolation(spec.history))
+
+    def jump(self, window: Tensor, base: Tensor):
+        """Add the predicted displacement to ``base``; nothing is constrained."""
+        displacement = window.new_zeros(base.shape)
+        if self.mode == "full":
+            n, lags = self.spec.n_atoms, self.spec.history
+            rows = window.reshape(window.shape[:-3] + (lags * n, 3))
+            # Σ θ (x_j,t − x_i,T−1) without forming the N × TN differences
+            displacement = self.weights @ rows - self.weights.sum(1)[:, None] * window[..., -1, :, :]
+        else:
+            past = window[..., :-1, :, :] - window[..., -1:, :, :]
+            displacement = torch.einsum("t,...tni->...ni", self.weights, past)
+        return base + displacement.to(base.dtype), unmoved(base)
+
+    def fit(self, windows: Tensor, targets: Tensor) -> None:
+        """Least squares over all windows."""
+        step = targets - windows[:, -1]
+        if self.mode == "shared":
+            past = windows[:, :-1] - windows[:, -1:]
+            features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
+            self.weights.copy_(shared_regression(features, step.reshape(-1)))
+        elif self.mode == "full":
+            n, lags = self.spec.n_atoms, self.spec.history
+            rows = windows.reshape(-1, lags * n, 3).double()
+            for atom in range(n):
+                features = (rows - windows[:, -1, atom, None].double()).transpose(1, 2).reshape(-1, lags * n)
+                weights = full_regression(features, step[:, atom].reshape(-1, 1).double(), self.ridge)
+                self.weights[atom] = weights[:, 0].to(self.weights)
+
+
+@register("torsion-linear", mode="extrapolate")
+@register("torsion-linear-ar", mode="shared")
+@register("torsion-linear-ar-full", mode="full")
+class TorsionRegression(TrajectoryModel):
+    """The same three in torsions: increments are regressed on past torsions relative to the last, on the circle."""
+
+    kinematics = "articulated"
+    closed_form = True
+
+    def __init__(self, spec: ModelSpec, *, mode: str, ridge: float = 1e-8):
+        super().__init__(spec)
+        _need_two_frames(spec)
+        self.mode = mode
+        self.regression = LagRegression(self.context.body.n_bonds, spec.history, coupled=mode == "full", ridge=ridge)
+        if mode == "extrapolate":
+            self.regression.weights.copy_(_extrapolation(spec.history))
+
+    def jump(self, window: Tensor, base: Tensor):
+        """Turn the fragments of ``base`` by the predicted angles."""
+        body = self.context.body
+        angles = self.regression(relative_torsions(body, window))
+        return body.move(base, angles.to(base.dtype))
+
+    def fit(self, windows: Tensor, targets: Tensor) -> None:
+        """Least squares over all windows."""
+        if self.mode != "extrapolate":
+            body = self.context.body
+            angles = wrap_angle(body.torsions(targets) - body.torsions(windows[:, -1]))
+            self.regression.fit(relative_torsions(body, windows), angles)
+
+
+def relative_torsions(body, window: Tensor) -> Tensor:
+    """Past torsions relative to the last, ``(..., T - 1, n_bonds)``, in (−π, π]."""
+    torsions = body.torsions(window)
+    return wrap_angle(torsions[..., :-1, :] - torsions[..., -1:, :])
+
+
+def _extrapolation(history):
+    """x' = x_{T−1} + (x_{T−1} − x_{T−2}): weight −1 on the frame before the last."""
+    weights = torch.zeros(history - 1)
+    weights[-1] = -1
+    return weights
+
+
+def _need_two_frames(spec):
+    if spec.history < 2:
+        raise ValueError(f"{spec.architecture} extrapolates from past frames and needs history >= 2, got {spec.history}")

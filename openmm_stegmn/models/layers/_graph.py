@@ -1,0 +1,41 @@
+"""The graph that messages pass over: a table of each atom's nearest neighbours."""
+
+import torch
+from torch import Tensor
+
+
+def neighbour_table(frame: Tensor, most: int) -> Tensor:
+    """Nearest neighbours of each atom, ``(..., n_atoms, K)`` with K = min(most, n_atoms − 1), as indices.
+
+    A fixed number of neighbours keeps all shapes static and sums in a fixed order, so that results repeat bit for
+    bit, on GPUs too. Molecules of at most ``most + 1`` atoms get the complete graph, the same for every frame.
+
+    Parameters
+    ----------
+    frame : Tensor, ``(..., n_atoms, 3)``
+    most : int
+    """
+    n = frame.shape[-2]
+    if n - 1 <= most:
+        atoms = torch.arange(n, device=frame.device)
+        table = torch.arange(n - 1, device=frame.device).expand(n, n - 1)
+        table = table + (table >= atoms[:, None]).long()
+        return table.expand(frame.shape[:-2] + (n, n - 1))
+    distances = torch.cdist(frame, frame)
+    own = torch.eye(n, dtype=torch.bool, device=frame.device)
+    return distances.masked_fill(own, float("inf")).topk(most, dim=-1, largest=False).indices
+
+
+def gather_atoms(values: Tensor, table: Tensor) -> Tensor:
+    """Pick neighbours: ``(B, T, N, F)`` and ``(B, N, K)`` to ``(B, T, N, K, F)``."""
+    batch, frames, _, width = values.shape
+    n, k = table.shape[-2:]
+    index = table.reshape(batch, 1, n * k, 1).expand(batch, frames, n * k, width)
+    return values.gather(2, index).reshape(batch, frames, n, k, width)
+
+
+def radial_basis(distance: Tensor, count: int, cutoff: float) -> Tensor:
+    """Gaussians of a distance (Å), evenly spaced from 0 to ``cutoff``: ``(...)`` to ``(..., count)``."""
+    centres = torch.linspace(0.0, cutoff, count, dtype=distance.dtype, device=distance.device)
+    width = cutoff / (count - 1)
+    return torch.exp(-(((distance.unsqueeze(-1) - centres) / width) ** 2) / 2)

@@ -1,0 +1,110 @@
+"""The training loop: Lightning does the work."""
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import nn
+from torch.optim.swa_utils import get_ema_avg_fn
+from torch.utils.data import DataLoader, Dataset, RandomSampler
+
+from ..data import WindowSet
+from ._config import TrainingConfig
+
+
+class _WindowNumbers(Dataset):
+    """Numbers of windows. The frames themselves stay on the device that trains, and are gathered there."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        return index
+
+
+class TorsionTask(lightning.LightningModule):
+    r"""Fit the increments of the rotatable bonds, on the circle.
+
+    The loss is :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b)) / s_b`, where :math:`s_b` is what the last frame as the
+    prediction would give, so that every bond counts the same.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+        With a method ``increments``.
+    windows : WindowSet
+    config : TrainingConfig
+    """
+
+    def __init__(self, model: nn.Module, windows: WindowSet, config: TrainingConfig):
+        super().__init__()
+        self.model, self.config = model, config
+        self.windows = windows
+        with torch.no_grad():
+            sample, target = windows.subset(20_000).take(slice(None))
+            body = model.context.body
+            spread = (1 - torch.cos(body.torsions(target) - body.torsions(sample[:, -1]))).mean(0)
+        self.register_buffer("scale", spread.clamp_min(1e-6))
+
+    def on_fit_start(self):
+        """Move the frames to where the model is."""
+        self.windows = self.windows.to(self.device)
+
+    def training_step(self, index, _):
+        """Loss of one batch of window numbers."""
+        window, target = self.windows.take(index)
+        body = self.model.context.body
+        angles = body.torsions(target) - body.torsions(window[:, -1])
+        loss = ((1 - torch.cos(self.model.increments(window) - angles)) / self.scale).mean()
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self):
+        """AdamW on a one-cycle schedule."""
+        config = self.config
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def train(model, windows: WindowSet, config: TrainingConfig | None = None, *, accelerator="auto", progress=True):
+    """Train a model in place.
+
+    The closed-form part is set by least squares first; a model that has nothing else is done then.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    windows : WindowSet
+    config : TrainingConfig, optional
+    accelerator : str
+        Lightning's: ``"auto"``, ``"cpu"``, ``"gpu"``.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    TrajectoryModel
+        The same model, on the CPU, in evaluation mode, with the averaged weights.
+    """
+    config = config or TrainingConfig()
+    sample, target = windows.subset(50_000).take(slice(None))
+    with torch.no_grad():
+        model.fit(sample, target)
+    if not model.closed_form:
+        generator = torch.Generator().manual_seed(config.seed)
+        sampler = RandomSampler(
+            range(len(windows)), replacement=True, num_samples=config.steps * config.batch_size, generator=generator
+        )
+        loader = DataLoader(_WindowNumbers(len(windows)), batch_size=config.batch_size, sampler=sampler)
+        trainer = lightning.Trainer(
+            max_steps=config.steps, accelerator=accelerator, devices=1, gradient_clip_val=config.gradient_clip,
+            callbacks=[WeightAveraging(avg_fn=get_ema_avg_fn(config.average_decay))],
+            logger=False, enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=progress,
+        )  # fmt: skip
+        trainer.fit(TorsionTask(model.train(), windows, config), loader)
+    return model.cpu().eval()

@@ -1,0 +1,72 @@
+"""Accuracy of a model: in torsions, on the circle, and in positions."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+
+from ..data import WindowSet, superpose_windows
+from ..mechanics import superpose, wrap_angle
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Errors of a model's next frame."""
+
+    torsion_rmse: tuple
+    """Root mean square of each rotatable bond's error on the circle, degrees."""
+    torsion_mae: tuple
+    """Mean absolute error of each rotatable bond on the circle, degrees."""
+    mean_torsion_rmse: float
+    """Root of the mean square over bonds and windows, degrees."""
+    mean_torsion_mae: float
+    """Degrees."""
+    position_mse: float
+    """Mean square over atoms and x, y, z of the deviation, after superposing, Å²."""
+    position_mse_heavy: float
+    """The same over heavy atoms."""
+    position_mae: float
+    """Mean distance of an atom from where it went, Å."""
+    n_windows: int
+
+    def as_dict(self):
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+@torch.no_grad()
+def evaluate(model, windows: WindowSet, batch_size: int = 1000) -> Accuracy:
+    """Compare predicted frames with what followed.
+
+    Every frame of a window, the target and the prediction are superposed (mass-weighted) on the last frame of the
+    window first: whole-molecule diffusion is not what is judged.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    windows : WindowSet
+        On the device of the model.
+    batch_size : int
+    """
+    body, device = model.context.body, windows.frames.device
+    masses = model.context.masses
+    heavy = torch.tensor([element != "H" for element in model.spec.elements], device=device)
+    angle_errors, squares, distances = [], [], []
+    for index in torch.arange(len(windows), device=device).split(batch_size):
+        window, target = superpose_windows(*windows.take(index), masses)
+        frame = superpose(model(window)[:, 0], window[:, -1], masses.to(window))
+        angle_errors.append(wrap_angle(body.torsions(frame) - body.torsions(target)))
+        deviation = frame - target
+        squares.append((deviation * deviation).mean(-1))
+        distances.append(torch.linalg.vector_norm(deviation, dim=-1))
+    error = torch.rad2deg(torch.cat(angle_errors).double())
+    square, distance = torch.cat(squares).double(), torch.cat(distances).double()
+    return Accuracy(
+        torsion_rmse=tuple((error * error).mean(0).sqrt().tolist()),
+        torsion_mae=tuple(error.abs().mean(0).tolist()),
+        mean_torsion_rmse=(error * error).mean().sqrt().item(),
+        mean_torsion_mae=error.abs().mean().item(),
+        position_mse=square.mean().item(),
+        position_mse_heavy=square[:, heavy].mean().item(),
+        position_mae=distance.mean().item(),
+        n_windows=len(windows),
+    )
