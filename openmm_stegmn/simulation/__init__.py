@@ -1,0 +1,24 @@
+"""Hybrid simulation: the propagator that a user adds to OpenMM, and the reporter that writes what
+it makes."""
+
+from ._backends import BACKENDS
+from ._compatibility import IncompatibleModelError
+from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, Guard
+from ._propagator import STEGMNPropagator
+from ._reporter import HybridReporter
+from ._statistics import FrameRecord, JumpStatistics, Origin
+from ._velocities import VELOCITY_RULES
+
+__all__ = [
+    "BACKENDS",
+    "DEFAULT_ENERGY_THRESHOLD",
+    "GUARDS",
+    "VELOCITY_RULES",
+    "FrameRecord",
+    "Guard",
+    "HybridReporter",
+    "IncompatibleModelError",
+    "JumpStatistics",
+    "Origin",
+    "STEGMNPropagator",
+]

@@ -1,0 +1,168 @@
+"""The ways to call the bridge from OpenMM, and the choice among them.
+
+================ =============================== ================================================
+backend          force                           needs
+================ =============================== ================================================
+"python-torch"   openmmtorch.PythonTorchForce    openmm-torch later than June 2026
+"torch"          openmmtorch.TorchForce (script) openmm-torch built for the torch installed
+"python"         openmm.PythonForce              OpenMM >= 8.5
+"auto"           the first of these that works
+================ =============================== ================================================
+
+All of them run the same `JumpBridge` and give the same trajectory.
+"""
+
+import contextlib
+import copy
+import importlib
+import io
+import warnings
+from dataclasses import dataclass
+
+import openmm
+import torch
+
+from ._bridge import PHASE_PARAMETER, JumpBridge, JumpCall, scripted_bridge
+from ._python_bridge import PythonBridge
+
+BACKENDS = ("python-torch", "torch", "python")
+BRIDGE_NAME = "STEGMNBridge"
+
+
+@dataclass
+class BridgeForce:
+    """A force that answers the jump integrator.
+
+    Attributes
+    ----------
+    force : openmm.Force
+    backend : str
+        One of `BACKENDS`.
+    callable : PythonBridge or None
+        What Python back-ends call; it holds the exception that a jump met.
+    """
+
+    force: openmm.Force
+    backend: str
+    callable: PythonBridge | None
+
+    def take_error(self):
+        """Return the exception that the last jump met inside Python, or None, and forget it."""
+        return self.callable.take_error() if self.callable is not None else None
+
+
+def build_bridge_force(backend, model, pairs, lengths):
+    """Make the force through which a propagator calls its model.
+
+    Parameters
+    ----------
+    backend : str
+        "auto" or one of `BACKENDS`.
+    model : TrajectoryModel
+        Copied; the caller's stays as it is.
+    pairs : numpy.ndarray (n_constraints, 2)
+    lengths : numpy.ndarray (n_constraints,)
+        In nm.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    RuntimeError
+        When the back-end asked for is not to be had here.
+    """
+    if backend != "auto" and backend not in BACKENDS:
+        raise ValueError(
+            f"Unknown backend {backend!r}: expected 'auto' or one of "
+            f"{', '.join(map(repr, BACKENDS))}."
+        )
+    pairs, lengths = torch.as_tensor(pairs), torch.as_tensor(lengths)
+    own = copy.deepcopy(model).eval().requires_grad_(False)
+    problem = None
+    for name in BACKENDS if backend == "auto" else (backend,):
+        try:
+            built = _BUILDERS[name](own, pairs, lengths)
+        except BackendMissing as missing:
+            problem = missing if problem is None or name == "torch" else problem
+            continue
+        if backend == "auto" and name == "python":
+            warnings.warn(
+                f"{problem} Using openmm.PythonForce instead (backend 'python').", stacklevel=3
+            )
+        built.force.setName(BRIDGE_NAME)
+        return built
+    raise RuntimeError(str(problem))
+
+
+class BackendMissing(Exception):
+    """A back-end that cannot be used here; the text says what was found and what it needs."""
+
+
+def import_openmmtorch():
+    """Import openmm-torch, which is optional and may be broken in more ways than by absence.
+
+    Raises
+    ------
+    BackendMissing
+        One line on what was found and what is needed.
+    """
+    try:
+        # It imports simtk.openmm, which prints a deprecation notice.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return importlib.import_module("openmmtorch")
+    except ModuleNotFoundError as error:
+        if error.name == "openmmtorch":
+            raise BackendMissing(
+                "openmm-torch is not installed (the extras cpu, cuda12 and cuda13 bring it)."
+            ) from error
+        found = error
+    except (
+        Exception
+    ) as error:  # a library missing or built for another torch raises nearly anything
+        found = error
+    reason = (str(found).splitlines() or [type(found).__name__])[0]
+    raise BackendMissing(
+        f"openmm-torch is installed but does not import ({reason}); it needs the torch and OpenMM "
+        f"it was built for, found torch {torch.__version__} and OpenMM "
+        f"{openmm.Platform.getOpenMMVersion()}."
+    ) from found
+
+
+def _python_torch_force(model, pairs, lengths):
+    module = import_openmmtorch()
+    if not hasattr(module, "PythonTorchForce"):
+        raise BackendMissing(
+            "This openmm-torch has no PythonTorchForce: it needs one built after June 2026."
+        )
+    call = PythonBridge(_eager_bridge(model, pairs, lengths), model)
+    return BridgeForce(module.PythonTorchForce(call, {PHASE_PARAMETER: 0.0}), "python-torch", call)
+
+
+def _torch_force(model, pairs, lengths):
+    module = import_openmmtorch()
+    if not hasattr(module, "TorchForce"):
+        raise BackendMissing("This openmm-torch has no TorchForce.")
+    # On a GPU openmm-torch moves the module itself, so it starts on the CPU wherever the user's
+    # model lives.
+    force = module.TorchForce(scripted_bridge(model.cpu(), pairs, lengths))
+    force.setOutputsForces(True)
+    force.addGlobalParameter(PHASE_PARAMETER, 0.0)
+    return BridgeForce(force, "torch", None)
+
+
+def _python_force(model, pairs, lengths):
+    if not hasattr(openmm, "PythonForce"):
+        raise BackendMissing(
+            "openmm.PythonForce needs OpenMM 8.5 or later, found "
+            f"{openmm.Platform.getOpenMMVersion()}."
+        )
+    call = PythonBridge(_eager_bridge(model, pairs, lengths), model)
+    return BridgeForce(openmm.PythonForce(call, {PHASE_PARAMETER: 0.0}), "python", call)
+
+
+def _eager_bridge(model, pairs, lengths):
+    device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+    return JumpBridge(JumpCall(model), model.spec, pairs, lengths).to(device)
+
+
+_BUILDERS = {"python-torch": _python_torch_force, "torch": _torch_force, "python": _python_force}

@@ -1,0 +1,154 @@
+"""What stands between OpenMM and the network: a force that is no force.
+
+During a jump OpenMM evaluates one extra force group several times, and a context parameter, the
+*phase*, says what each evaluation means. Positions arrive in nm; what goes back is read by the jump
+integrator as an energy and as forces:
+
+===== =========================== ================================ ============================
+phase positions shown             "energy"                         "forces"
+===== =========================== ================================ ============================
+0     anything                    0                                0: all that physics ever sees
+k+1   frame k of the window       0                                0
+100   where the jump starts       1 if the answer is unusable      displacement of the jump, nm
+101   where the jump ended        worst relative constraint error  0
+102   the velocities, nm/ps       0                                their change when they turn
+                                                                   with the fragments
+===== =========================== ================================ ============================
+
+The window is shown anew at every jump, so nothing here outlives a jump and a restart need not save
+it.
+"""
+
+import warnings
+from typing import Final
+
+import torch
+from torch import nn
+
+from ..units import ANGSTROM_PER_NM
+
+PHASE_PARAMETER = "stegmn_phase"
+PHASE_JUMP = 100
+PHASE_CHECK = 101
+PHASE_TURN = 102
+#: A displacement beyond this (nm) is treated as non-finite: no molecule goes a micrometre in one
+#: frame.
+LARGEST_DISPLACEMENT = 1.0e3
+
+
+class JumpCall(nn.Module):
+    """``model.jump`` as a ``forward``, which is what `torch.jit.trace` takes."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, window, base):
+        """See ``TrajectoryModel.jump``."""
+        frame, rotations = self.model.jump(window, base)
+        return frame, rotations
+
+
+class JumpBridge(nn.Module):
+    """The phases of a jump (see the module's table) as one torch module, to be run eagerly or
+    scripted.
+
+    Parameters
+    ----------
+    jump : torch.nn.Module
+        ``(window (T, n_atoms, 3) float32 Å, base (n_atoms, 3) float64 Å) -> (frame (n_atoms, 3),
+        rotations (n_atoms, 3, 3))``.
+    spec : ModelSpec
+        For its history, horizon and number of atoms.
+    pairs : torch.Tensor (n_constraints, 2), int64
+    lengths : torch.Tensor (n_constraints,), float64, nm
+    """
+
+    # TorchScript sees class constants, not the module's globals.
+    jump_phase: Final[int] = PHASE_JUMP
+    check_phase: Final[int] = PHASE_CHECK
+    turn_phase: Final[int] = PHASE_TURN
+    scale: Final[float] = ANGSTROM_PER_NM
+    largest: Final[float] = LARGEST_DISPLACEMENT
+
+    def __init__(self, jump, spec, pairs, lengths):
+        super().__init__()
+        self.jump = jump
+        self.history: int = spec.history
+        self.horizon: int = spec.horizon
+        n_atoms = spec.n_atoms
+        self.register_buffer("window", torch.zeros(spec.history, n_atoms, 3, dtype=torch.float64))
+        self.register_buffer("rotations", torch.eye(3, dtype=torch.float64).repeat(n_atoms, 1, 1))
+        self.register_buffer("pairs", pairs)
+        self.register_buffer("lengths", lengths)
+        self.register_buffer("nothing", torch.zeros(n_atoms, 3, dtype=torch.float64))
+        self.register_buffer("zero", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, positions: torch.Tensor, phase: torch.Tensor):
+        """Answer one evaluation: positions (n_atoms, 3) nm and the phase -> energy (), forces
+        (n_atoms, 3)."""
+        now = int(phase.item())
+        energy, forces = self.zero, self.nothing
+        if now > 0:
+            with torch.no_grad():
+                energy, forces = self.answer(positions.to(self.window), now)
+        return energy, forces
+
+    def answer(self, shown: torch.Tensor, now: int):
+        """Answer a phase of a jump: shown (n_atoms, 3) -> energy (), forces (n_atoms, 3)."""
+        if now <= self.history:
+            self.window[now - 1].copy_(shown * self.scale)
+            return self.zero, self.nothing
+        if now == self.jump_phase:
+            return self.displacement(shown * self.scale)
+        if now == self.check_phase:
+            return self.constraint_error(shown), self.nothing
+        if now == self.turn_phase:
+            turned = torch.matmul(self.rotations, shown.unsqueeze(-1)).squeeze(-1)
+            return self.zero, turned - shown
+        raise RuntimeError(f"The bridge was shown a phase that it does not know: {now}")
+
+    def displacement(self, base: torch.Tensor):
+        """Jump from base (n_atoms, 3) Å: a flag that is 1 where the answer is unusable, and the
+        displacement in nm."""
+        # Near the origin single precision holds the shape best; models do not mind where they are.
+        origin = base.mean(0)
+        window, frame, turned = self.window - origin, base - origin, self.rotations
+        for ahead in range(self.horizon):
+            frame, rotations = self.jump(window.to(torch.float32), frame)
+            turned = rotations if ahead == 0 else torch.matmul(rotations, turned)
+            window = torch.cat([window[1:], frame.unsqueeze(0)])
+        moved = (frame - (base - origin)) / self.scale
+        self.rotations.copy_(turned)
+        usable = (
+            torch.isfinite(moved).all()
+            and torch.isfinite(self.rotations).all()
+            and moved.abs().max() < self.largest
+        )
+        if usable:
+            return self.zero, moved
+        return self.zero + 1.0, self.nothing
+
+    def constraint_error(self, positions: torch.Tensor):
+        """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
+        if self.pairs.size(0) == 0:
+            return self.zero
+        arms = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
+        return (arms.pow(2).sum(1).sqrt() / self.lengths - 1.0).abs().max()
+
+
+def scripted_bridge(model, pairs, lengths):
+    """Trace a model's ``jump`` and script the bridge around it, for `openmmtorch.TorchForce`."""
+    generator = torch.Generator().manual_seed(0)
+    # Any shape of atoms that do not coincide will do for tracing: the model's graph of operations
+    # does not depend on it.
+    base = 3.0 * torch.randn(model.spec.n_atoms, 3, generator=generator, dtype=torch.float64)
+    steps = 0.05 * torch.randn(
+        model.history, model.spec.n_atoms, 3, generator=generator, dtype=torch.float64
+    )
+    window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
+    with torch.no_grad(), warnings.catch_warnings():
+        # The shapes that a trace takes for constants are constant here.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        jump = torch.jit.trace(JumpCall(model), (window, base), check_trace=False)
+    return torch.jit.script(JumpBridge(jump, model.spec, pairs, lengths))

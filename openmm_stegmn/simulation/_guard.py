@@ -1,0 +1,80 @@
+"""The test that a jump must pass to be kept.
+
+Whatever the guard, a jump that is not finite or breaks a constraint is rejected; `none` asks for
+nothing more. A rejected jump leaves positions and velocities exactly as they were.
+
+What a guard can *not* do is make a jump exact. Metropolis acceptance leaves the Boltzmann
+distribution alone only together with the proposal's density, conditioned on the current frame
+alone; the jumps of a model without a density are deterministic maps, and no acceptance test of the
+energy makes them unbiased. `kind_of_jump` says which is which.
+"""
+
+from dataclasses import dataclass
+
+GUARDS = ("none", "energy", "metropolis")
+
+#: Rise of the potential energy (kJ/mol) above which the energy guard rejects a jump. About 16 kT at
+#: 300 K: far above what turning torsions costs when the jump is sound (a few kJ/mol), far below the
+#: cost of two atoms that overlap.
+DEFAULT_ENERGY_THRESHOLD = 40.0
+
+DETERMINISTIC = "deterministic"
+APPROXIMATE = "approximate dynamics"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A guard by name.
+
+    Attributes
+    ----------
+    name : str
+        One of `GUARDS`.
+    energy_threshold : float
+        kJ/mol; used by "energy" alone.
+    """
+
+    name: str = "energy"
+    energy_threshold: float = DEFAULT_ENERGY_THRESHOLD
+
+    def __post_init__(self):
+        if self.name not in GUARDS:
+            raise ValueError(
+                f"Unknown guard {self.name!r}: expected one of {', '.join(map(repr, GUARDS))}."
+            )
+        if self.name == "energy" and not self.energy_threshold > 0:
+            raise ValueError(
+                "energy_threshold must be a positive energy in kJ/mol, found "
+                f"{self.energy_threshold}."
+            )
+
+    @property
+    def needs_temperature(self):
+        """Whether the test contains kT."""
+        return self.name == "metropolis"
+
+    @property
+    def expression(self):
+        """What the jump integrator evaluates: 1 to keep the jump, 0 to reject it, and 0 for NaN."""
+        return {
+            "none": "1",
+            "energy": f"step({self.energy_threshold!r}-energy_change)",
+            "metropolis": "step(exp(min(0,-energy_change/kT))-uniform)",
+        }[self.name]
+
+    def __str__(self):
+        if self.name == "energy":
+            return f"energy (rise <= {self.energy_threshold:g} kJ/mol)"
+        if self.name == "metropolis":
+            return "metropolis (energy factor alone: approximate)"
+        return self.name
+
+
+def kind_of_jump(model):
+    """What the jumps of a model are: "deterministic" without a proposal density, else "approximate
+    dynamics".
+
+    "exact" needs the density of the proposal inside the acceptance test, which no model of the
+    registry has yet.
+    """
+    return APPROXIMATE if getattr(model, "has_density", False) else DETERMINISTIC

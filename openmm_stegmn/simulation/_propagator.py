@@ -1,0 +1,258 @@
+"""The integrator that a user adds: physical steps and learned jumps by turns."""
+
+import math
+import warnings
+
+import openmm
+
+from ._backends import build_bridge_force
+from ._compatibility import check_fit, leftover_bridge, steps_per_frame
+from ._constraints import system_constraints, worst_constraint_error
+from ._guard import DEFAULT_ENERGY_THRESHOLD, Guard, kind_of_jump
+from ._jump_integrator import BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS, JumpIntegrator
+from ._schedule import Schedule
+from ._statistics import FrameRecord, JumpStatistics, Origin
+from ._stepping import HybridStepping, in_kelvin
+from ._velocities import check_velocity_rule
+
+
+class STEGMNPropagator(HybridStepping):
+    """Alternate the steps of an OpenMM integrator with jumps of a trajectory model.
+
+    A *frame* ends every ``steps_per_frame`` physical steps and enters the model's window. After
+    `md_frames` physical frames, and with a full window, `jumps` jumps follow; each counts as one
+    step and, if it is kept, advances the clock by the model's frame interval (times its horizon). A
+    rejected jump counts as a step, advances no clock, leaves positions and velocities bit for bit
+    as they were, and ends the row of jumps.
+
+    The state that the schedule needs lives in OpenMM's own variables: `Simulation.saveCheckpoint`
+    and `saveState` carry it, and a run goes on from a checkpoint exactly as if it had not stopped.
+    (A State, unlike a checkpoint, has no random-number streams.) What an XML-serialised integrator
+    carries is OpenMM's own compound integrator, without the schedule: make a new propagator
+    instead.
+
+    Parameters
+    ----------
+    system : openmm.System
+        Gets one more force, in group 31, which physics never sees. Make the Context afterwards.
+    topology : openmm.app.Topology
+    model : TrajectoryModel
+        Trained for these atoms, masses and constraints.
+    integrator : openmm.Integrator
+        What makes the physical steps. Owned by the propagator from now on.
+    md_frames : int
+        Physical frames between rows of jumps.
+    jumps : int
+        Jumps in a row.
+    guard : {"energy", "metropolis", "none"}
+        See `Guard`. Jumps that are not finite or break a constraint are rejected whatever the
+        guard.
+    energy_threshold : float
+        For "energy": the largest rise of the potential energy, kJ/mol. The rise is from the
+        positions as physics left them.
+    velocities : {"maxwell", "keep", "rotate"}
+        Velocities after a jump.
+    backend : {"auto", "python-torch", "torch", "python"}
+        How OpenMM calls the model.
+    temperature : float or openmm.unit.Quantity, optional
+        K, for "maxwell" and "metropolis". Default: the integrator's own, followed when it changes.
+    constraint_tolerance : float
+        Largest relative constraint error of a jump that may be kept.
+    seed : int, optional
+        Of every random number here: given to the integrator too. Default: as the integrator is.
+
+    Raises
+    ------
+    IncompatibleModelError
+        If model, system and integrator do not fit. Nothing has been changed then.
+    ValueError
+        For an unknown guard, velocity rule or backend, or a schedule that makes no sense.
+    """
+
+    def __init__(
+        self,
+        system,
+        topology,
+        model,
+        integrator,
+        *,
+        md_frames=10,
+        jumps=1,
+        guard="energy",
+        energy_threshold=DEFAULT_ENERGY_THRESHOLD,
+        velocities="maxwell",
+        backend="auto",
+        temperature=None,
+        constraint_tolerance=1e-5,
+        seed=None,
+    ):
+        jump_guard = Guard(guard, float(energy_threshold))
+        check_velocity_rule(velocities)
+        _check_integrator(integrator)
+        check_fit(system, topology, model)
+        schedule = Schedule(
+            history=model.history,
+            horizon=model.horizon,
+            frame_interval=float(model.frame_interval),
+            steps_per_frame=steps_per_frame(model, integrator),
+            md_frames=md_frames,
+            jumps=jumps,
+        )
+        needs_temperature = velocities == "maxwell" or jump_guard.needs_temperature
+        if temperature is not None:
+            temperature = in_kelvin(temperature)
+        elif needs_temperature and not hasattr(integrator, "getTemperature"):
+            raise ValueError(
+                f"{type(integrator).__name__} has no temperature, which velocities={velocities!r} "
+                f"with guard={guard!r} needs: pass temperature=."
+            )
+        self._pairs, self._lengths = system_constraints(system)
+        leftover = leftover_bridge(system)
+        bridge = build_bridge_force(backend, model, self._pairs, self._lengths)
+
+        super().__init__()
+        jumper = JumpIntegrator(
+            schedule, jump_guard, velocities, constraint_tolerance=float(constraint_tolerance)
+        )
+        _share_seed(integrator, jumper, seed)
+        groups = integrator.getIntegrationForceGroups()
+        integrator.setIntegrationForceGroups(groups & PHYSICS_GROUPS)
+        self._set_up(integrator, jumper, bridge, schedule, temperature)
+        if leftover is not None:
+            system.removeForce(leftover)
+        bridge.force.setForceGroup(BRIDGE_GROUP)
+        system.addForce(bridge.force)
+
+        self._guard, self._velocities, self._seed = jump_guard, velocities, seed
+        self._model = (model.spec.architecture, model.sha256)
+        self._kind = kind_of_jump(model)
+        if temperature is not None or hasattr(integrator, "getTemperature"):
+            _warn_of_temperature(self._current_temperature(), model.spec.temperature)
+
+    @property
+    def statistics(self):
+        """`JumpStatistics` of the whole run so far, what came before a restart included."""
+        value = self._jumper.__getitem__
+        accepted = int(value("accepted"))
+        return JumpStatistics(
+            attempted=int(value("attempted")),
+            accepted=accepted,
+            rejected_energy=int(value("rejected_energy")),
+            rejected_nonfinite=int(value("rejected_nonfinite")),
+            rejected_constraints=int(value("rejected_constraints")),
+            worst_constraint_error=value("worst_constraint_error"),
+            mean_energy_change=value("energy_change_sum") / accepted if accepted else 0.0,
+            frames=int(value("frames")),
+            physical_steps=int(value("physical_steps")),
+            physical_time=value("physical_steps")
+            * self._schedule.frame_interval
+            / self._schedule.steps_per_frame,
+            jumped_time=accepted * self._schedule.jump_time,
+        )
+
+    @property
+    def last_frame(self):
+        """`FrameRecord` of the last frame."""
+        origin = int(self._jumper["origin"])
+        if origin == Origin.PHYSICAL:
+            return FrameRecord(origin, -1, math.nan, math.nan)
+        broken = self._jumper["cause"] == NONFINITE
+        return FrameRecord(
+            origin,
+            int(origin == Origin.JUMP),
+            math.inf if broken else self._jumper["energy_change"],
+            self._jumper["constraint_error"],
+        )
+
+    @property
+    def frame_interval(self):
+        """Time between frames, ps."""
+        return self._schedule.frame_interval
+
+    @property
+    def steps_per_frame(self):
+        """Physical steps in a frame."""
+        return self._schedule.steps_per_frame
+
+    @property
+    def backend(self):
+        """How OpenMM calls the model: "python-torch", "torch" or "python"."""
+        return self._bridge.backend
+
+    @property
+    def jump_kind(self):
+        """What the jumps are: "deterministic" or "approximate dynamics"; never "exact" without a
+        density."""
+        return self._kind
+
+    def constraint_error(self, positions):
+        """Worst relative error of the system's constraints at positions (n_atoms, 3) in nm."""
+        return worst_constraint_error(positions, self._pairs, self._lengths)
+
+    def describe(self):
+        """The settings that make this propagator what it is, as plain values."""
+        architecture, sha256 = self._model
+        return {
+            "model": architecture,
+            "model_sha256": sha256 or "",
+            "jump_kind": self._kind,
+            "guard": str(self._guard),
+            "velocities": self._velocities,
+            "seed": -1 if self._seed is None else int(self._seed),
+            "frame_interval": self._schedule.frame_interval,
+            "steps_per_frame": self._schedule.steps_per_frame,
+            "md_frames": self._schedule.md_frames,
+            "jumps": self._schedule.jumps,
+        }
+
+    def __repr__(self):
+        schedule = self._schedule
+        return (
+            f"<STEGMNPropagator: {schedule.md_frames} physical frames of "
+            f"{schedule.frame_interval:g} ps ({schedule.steps_per_frame} steps of "
+            f"{type(self._physics).__name__}), then {schedule.jumps} "
+            f"jump{'s' if schedule.jumps > 1 else ''} by {self._model[0]!r}; {self._kind} jumps; "
+            f"guard {self._guard}; velocities {self._velocities}; backend {self.backend}>"
+        )
+
+    def __copy__(self):
+        raise TypeError(
+            "A STEGMNPropagator cannot be copied or pickled: make a new one; saveCheckpoint and "
+            "saveState carry its state."
+        )
+
+    def __reduce__(self):
+        self.__copy__()
+
+
+def _check_integrator(integrator):
+    if not isinstance(integrator, openmm.Integrator) or isinstance(
+        integrator, openmm.CompoundIntegrator
+    ):
+        raise ValueError(
+            f"integrator must be one ordinary OpenMM integrator, found {type(integrator).__name__}."
+        )
+    if not integrator.thisown:
+        raise ValueError(
+            f"This {type(integrator).__name__} already belongs to another propagator or "
+            "CompoundIntegrator: make a new one."
+        )
+
+
+def _share_seed(integrator, jumper, seed):
+    if seed is not None and hasattr(integrator, "setRandomNumberSeed"):
+        integrator.setRandomNumberSeed(seed)
+    if hasattr(integrator, "getRandomNumberSeed"):
+        jumper.setRandomNumberSeed(
+            integrator.getRandomNumberSeed()
+        )  # GPUs allow one seed for all members
+    elif seed is not None:
+        jumper.setRandomNumberSeed(seed)
+
+
+def _warn_of_temperature(temperature, trained):
+    if trained is not None and abs(temperature - trained) > 1.0:
+        warnings.warn(
+            f"The simulation runs at {temperature:g} K but the model was trained at {trained:g} K.",
+            stacklevel=3,
+        )

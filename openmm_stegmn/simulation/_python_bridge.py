@@ -1,0 +1,107 @@
+"""The callable that OpenMM's Python forces run and pickle."""
+
+import math
+
+import numpy as np
+import torch
+from openmm import unit
+
+from ._bridge import PHASE_PARAMETER, JumpBridge, JumpCall
+
+
+class PythonBridge:
+    """Run a `JumpBridge` for ``openmm.PythonForce`` or ``openmmtorch.PythonTorchForce``.
+
+    OpenMM pickles this object as soon as it makes a force of it, and again into every serialised
+    System. What is pickled is the path of the model file with its SHA-256 and the constraints,
+    never the weights; a model that was never saved pickles to a stub that says so when it is
+    called.
+
+    An exception in here would reach the user without its type or traceback, and in the middle of a
+    step. It is kept instead, the jump is made to fail, and the propagator raises it after the step.
+
+    Parameters
+    ----------
+    bridge : JumpBridge
+    model : TrajectoryModel
+    """
+
+    def __init__(self, bridge, model):
+        self._bridge = bridge
+        self._source = None if model.source is None else str(model.source)
+        self._sha256 = model.sha256
+        self._pairs = bridge.pairs.tolist()
+        self._lengths = bridge.lengths.tolist()
+        self._error = None
+        self._keeps_errors = True
+        self._nothing = np.zeros((model.spec.n_atoms, 3))
+
+    def __call__(self, state, positions=None):
+        """Answer OpenMM: an energy and forces (see the phases of `JumpBridge`)."""
+        phase = state.getParameters()[PHASE_PARAMETER]
+        as_tensor = positions is not None
+        if self._bridge is None:
+            self._load()
+        if phase == 0:
+            return 0.0, (torch.zeros_like(positions) if as_tensor else self._nothing)
+        try:
+            if self._error is None:
+                if not as_tensor:
+                    positions = torch.as_tensor(
+                        state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+                    )
+                energy, forces = self._bridge(positions, torch.tensor(phase))
+                # OpenMM keeps what it is given; the bridge's own buffers must not go out of the
+                # house.
+                forces = forces.to(positions) if as_tensor else forces.cpu().numpy()
+                return float(energy), (forces.clone() if as_tensor else forces)
+        except (
+            BaseException
+        ) as error:  # also Ctrl-C: nothing may cross OpenMM's C++ in the middle of a step
+            if not self._keeps_errors:
+                raise
+            self._error = error
+        # NaN fails every test of the jump integrator, which then restores the state.
+        return math.nan, (torch.zeros_like(positions) if as_tensor else self._nothing)
+
+    def take_error(self):
+        """Return the exception that was kept, or None, and forget it."""
+        error, self._error = self._error, None
+        return error
+
+    def __getstate__(self):
+        return {
+            "source": self._source,
+            "sha256": self._sha256,
+            "pairs": self._pairs,
+            "lengths": self._lengths,
+        }
+
+    def __setstate__(self, state):
+        self._bridge = None
+        self._source, self._sha256 = state["source"], state["sha256"]
+        self._pairs, self._lengths = state["pairs"], state["lengths"]
+        self._error = None
+        # No propagator knows this copy, so nobody would raise an error that it kept.
+        self._keeps_errors = False
+
+    def _load(self):
+        from ..models import load_model
+
+        if self._source is None:
+            raise RuntimeError(
+                "This System was saved with a jump model that has no file, so the model is not "
+                "in it: save the model with save_model, load it with load_model, and make a new "
+                "STEGMNPropagator for this System."
+            )
+        model = load_model(self._source).eval().requires_grad_(False)
+        if model.sha256 != self._sha256:
+            raise RuntimeError(
+                f"The model file {self._source} has changed since this System was saved: its "
+                f"SHA-256 is {model.sha256}, expected {self._sha256}. Make a new STEGMNPropagator "
+                "for this System."
+            )
+        pairs = torch.tensor(self._pairs, dtype=torch.int64).reshape(-1, 2)
+        lengths = torch.tensor(self._lengths, dtype=torch.float64)
+        self._bridge = JumpBridge(JumpCall(model), model.spec, pairs, lengths)
+        self._nothing = np.zeros((model.spec.n_atoms, 3))

@@ -1,0 +1,176 @@
+"""Writes what a propagator makes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from openmm import unit
+
+from ..units import to_angstrom
+from ._constraints import system_constraints
+from ._h5md import H5MDFile
+
+
+class HybridReporter:
+    """Write every frame of a hybrid simulation to H5MD, with its origin, true time and velocities.
+
+    ``MDAnalysis.Universe(topology, path)`` reads the file, positions in Å, velocities in Å/ps, and
+    for every frame ``ts.data["origin"]`` (0 physical leg, 1 accepted jump, 2 the first physical
+    frame after a rejected jump), ``"accepted"`` (1, 0, or -1 where no jump was tried),
+    ``"energy_change"`` (kJ/mol, NaN where no jump was tried, infinite for a jump that was not
+    finite), ``"constraint_error"`` (relative, of the positions themselves) and ``"step"``. The
+    frame at the first step is written too. A rejected jump makes no frame. Each frame is flushed:
+    what a killed run leaves behind can be read.
+
+    OpenMM's own DCD and XTC reporters work as well, but stamp times as step times step size, which
+    jumps make wrong.
+
+    Parameters
+    ----------
+    path : str or Path
+    propagator : STEGMNPropagator
+        The integrator of the simulation that reports here.
+    append : bool
+        Go on with an existing file (after `loadCheckpoint` or `loadState`): frames later than the
+        simulation's step are dropped. If there is no file yet, a new one is begun.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and neither `append` nor `overwrite` is given.
+    ValueError
+        When the first frame is due: if the file to go on with is of another system or was made with
+        other settings.
+    """
+
+    def __init__(self, path, propagator, *, append=False, overwrite=False):
+        if append and overwrite:
+            raise ValueError("append and overwrite exclude each other.")
+        self._path = Path(path)
+        if self._path.exists() and not (append or overwrite):
+            raise FileExistsError(
+                f"{self._path} exists: pass append=True to go on with it, or overwrite=True to "
+                "replace it."
+            )
+        if not self._path.parent.is_dir():
+            raise FileNotFoundError(
+                f"The folder {self._path.parent} for {self._path.name} does not exist."
+            )
+        self._propagator = propagator
+        self._mode = "r+" if append and self._path.exists() else "w" if overwrite else "w-"
+        self._file = None
+        self._frames_seen = 0
+
+    def describeNextReport(self, simulation):
+        """Tell the Simulation when the next frame may be there; the frame at the first step is
+        written here."""
+        self._propagator.start()
+        if self._file is None:
+            self._open(simulation)
+        steps = self._propagator.steps_to_next_frame()
+        return {"steps": steps, "periodic": False, "include": ["positions", "velocities"]}
+
+    def report(self, simulation, state):
+        """Write the frame, unless a rejected jump made none."""
+        frames = self._propagator.statistics.frames
+        if frames == self._frames_seen or not self._propagator.at_frame():
+            return
+        self._frames_seen = frames
+        positions = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        velocities = state.getVelocities(asNumpy=True).value_in_unit(
+            unit.nanometer / unit.picosecond
+        )
+        box = None
+        if simulation.system.usesPeriodicBoundaryConditions():
+            box = to_angstrom(
+                state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+            )
+        last = self._propagator.last_frame
+        self._file.append(
+            simulation.context.getStepCount(),
+            _time(state),
+            to_angstrom(positions),
+            to_angstrom(velocities),
+            box,
+            {
+                "origin": last.origin,
+                "accepted": last.accepted,
+                "energy_change": last.energy_change,
+                "constraint_error": self._propagator.constraint_error(positions),
+            },
+        )
+
+    def close(self):
+        """Close the file. A report after this is an error."""
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _open(self, simulation):
+        settings = self._propagator.describe()
+        settings["system_sha256"] = system_sha256(simulation)
+        state = simulation.context.getState(positions=True, velocities=True)
+        if self._mode == "r+":
+            file = self._open_existing(settings)
+            file.truncate(simulation.context.getStepCount())
+            if file.last_time >= _time(state):
+                # The frame of this moment is there already; what comes next is new.
+                self._frames_seen = self._propagator.statistics.frames
+        else:
+            file = H5MDFile(self._path, self._mode)
+            periodic = simulation.system.usesPeriodicBoundaryConditions()
+            file.create(simulation.system.getNumParticles(), periodic, settings)
+        self._file = file
+        self.report(simulation, state)
+
+    def _open_existing(self, settings):
+        try:
+            file = H5MDFile(self._path, "r+")
+            found = file.settings()
+        except (OSError, KeyError) as error:
+            raise ValueError(
+                f"{self._path} is not a hybrid trajectory that can be gone on with: {error}"
+            ) from error
+        differing = [
+            name for name, value in settings.items() if name != "seed" and found.get(name) != value
+        ]
+        if not differing:
+            return file
+        file.close()
+        if "system_sha256" in differing:
+            raise ValueError(
+                f"{self._path} is the trajectory of another system: choose another file."
+            )
+        differences = ", ".join(
+            f"{name} {found.get(name)!r} (now {settings[name]!r})" for name in differing
+        )
+        raise ValueError(
+            f"{self._path} was made with other settings, {differences}: choose another file."
+        )
+
+
+def system_sha256(simulation):
+    """Hash of what makes a simulation's molecular system: atoms, masses and constraint lengths."""
+    system, topology = simulation.system, simulation.topology
+    atoms = [[atom.residue.name, atom.name] for atom in topology.atoms()]
+    masses = [
+        system.getParticleMass(index).value_in_unit(unit.dalton)
+        for index in range(system.getNumParticles())
+    ]
+    pairs, lengths = system_constraints(system)
+    text = json.dumps(
+        [atoms, np.round(masses, 3).tolist(), pairs.tolist(), np.round(lengths, 5).tolist()]
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _time(state):
+    return state.getTime().value_in_unit(unit.picosecond)

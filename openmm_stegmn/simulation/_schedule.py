@@ -1,0 +1,43 @@
+"""When to step and when to jump."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The fixed numbers of a hybrid run.
+
+    Attributes
+    ----------
+    history : int
+        Frames in the model's window.
+    horizon : int
+        Frames by which one jump advances.
+    frame_interval : float
+        ps.
+    steps_per_frame : int
+        Physical steps in one frame interval.
+    md_frames : int
+        Physical frames between rows of jumps.
+    jumps : int
+        Jumps in a row.
+    """
+
+    history: int
+    horizon: int
+    frame_interval: float
+    steps_per_frame: int
+    md_frames: int
+    jumps: int
+
+    def __post_init__(self):
+        if self.md_frames < 1 or self.jumps < 1:
+            raise ValueError(
+                f"md_frames and jumps must be at least 1, found md_frames={self.md_frames} and "
+                f"jumps={self.jumps}."
+            )
+
+    @property
+    def jump_time(self):
+        """Time by which an accepted jump advances the clock, ps."""
+        return self.frame_interval * self.horizon

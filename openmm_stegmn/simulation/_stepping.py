@@ -1,0 +1,184 @@
+"""How the schedule runs: physical steps, frames, jumps."""
+
+import time
+import weakref
+
+import numpy as np
+import openmm
+from openmm import unit
+
+from ..units import GAS_CONSTANT
+from ._bridge import PHASE_PARAMETER
+from ._context import find_context
+from ._jump_integrator import ACCEPTED, JUMP, RECORD
+
+PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
+
+
+class HybridStepping(openmm.CompoundIntegrator):
+    """Two members run by turns; the base of `STEGMNPropagator`, which sets it up.
+
+    Nothing that the schedule depends on is kept in Python: every decision reads the jump member's
+    global variables, because a checkpoint or a State may have replaced them since the last step.
+    """
+
+    def _set_up(self, physics, jumper, bridge, schedule, temperature):
+        self.addIntegrator(physics)
+        self.addIntegrator(jumper)
+        self._physics, self._jumper, self._bridge = physics, jumper, bridge
+        self._schedule = schedule
+        self._temperature = temperature
+        self._context_reference = None
+        self.wall_seconds_legs = 0.0
+        self.wall_seconds_jumps = 0.0
+
+    def step(self, steps):
+        """Advance by `steps` steps of the schedule; however they are portioned, the trajectory is
+        the same.
+
+        Raises
+        ------
+        ValueError
+            If positions are not finite before the first step, or the time step was changed.
+        Exception
+            What the model raised in a jump, with its own type and traceback where the back-end
+            keeps them. The state is then as before that jump, and the simulation can go on.
+        """
+        context = self._context()
+        self.start()
+        self._check_time_step()
+        remaining = int(steps)
+        while remaining > 0:
+            if self._jump_due():
+                self._jump(context)
+                remaining -= 1
+            else:
+                remaining -= self._walk(context, remaining)
+
+    def start(self):
+        """Record the current positions as the first frame, if the window is empty; `step` does this
+        by itself."""
+        if self._jumper["window_frames"] > 0:
+            return
+        context = self._context()
+        positions = context.getState(positions=True).getPositions(asNumpy=True)._value
+        broken = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+        if len(broken):
+            raise ValueError(
+                f"The position of atom {broken[0]} is not finite ({len(broken)} of "
+                f"{len(positions)} atoms): set finite positions before stepping."
+            )
+        self._record(context)
+        self._jumper["leg_frames"] = 0  # no leg has led here
+
+    def reset_window(self):
+        """Forget the window and start a new leg. Call it after positions were set or minimised in
+        the middle of a run."""
+        for name in ("window_frames", "leg_steps", "leg_frames", "burst", "rejection_pending"):
+            self._jumper[name] = 0
+
+    def steps_to_next_frame(self):
+        """Steps until the next frame may be there: 1 if a jump is due, else the rest of the current
+        frame's physical steps."""
+        return (
+            1
+            if self._jump_due()
+            else self._schedule.steps_per_frame - int(self._jumper["leg_steps"])
+        )
+
+    def at_frame(self):
+        """Whether the positions are those of the last frame: no physical step since."""
+        return self._jumper["leg_steps"] == 0 and self._jumper["window_frames"] > 0
+
+    def _jump_due(self):
+        return (
+            self._jumper["window_frames"] >= self._schedule.history
+            and self._jumper["leg_frames"] >= self._schedule.md_frames
+        )
+
+    def _walk(self, context, most):
+        started = time.perf_counter()
+        done = int(self._jumper["leg_steps"])
+        count = min(most, self._schedule.steps_per_frame - done)
+        super().step(count)
+        self._jumper["leg_steps"] = done + count
+        self._jumper["physical_steps"] += count
+        if done + count == self._schedule.steps_per_frame:
+            self._record(context)
+        self.wall_seconds_legs += time.perf_counter() - started
+        return count
+
+    def _record(self, context):
+        count = context.getStepCount()
+        self._run_jumper(context, RECORD)
+        context.setStepCount(count)
+
+    def _jump(self, context):
+        started = time.perf_counter()
+        before = self._jumper.snapshot()
+        count, now = context.getStepCount(), context.getTime()
+        state = context.getState(positions=True, velocities=True)
+        self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
+        try:
+            self._run_jumper(context, JUMP)
+            error = self._bridge.take_error()
+            if error is not None:
+                raise error
+        except BaseException:
+            self._jumper.restore(before)
+            context.setPositions(state.getPositions(asNumpy=True))
+            context.setVelocities(state.getVelocities(asNumpy=True))
+            context.setStepCount(count)
+            context.setTime(now)
+            raise
+        if self._jumper["cause"] == ACCEPTED:
+            context.setTime(now + self._schedule.jump_time * unit.picosecond)
+        self.wall_seconds_jumps += time.perf_counter() - started
+
+    def _run_jumper(self, context, action):
+        self._jumper["action"] = action
+        # Members are not told that positions change under them, and would go on with stale forces;
+        # setting a parameter tells all.
+        context.setParameter(PHASE_PARAMETER, 0.0)
+        self.setCurrentIntegrator(JUMP_MEMBER)
+        try:
+            super().step(1)
+        finally:
+            self.setCurrentIntegrator(PHYSICS_MEMBER)
+            context.setParameter(PHASE_PARAMETER, 0.0)
+
+    def _context(self):
+        context = self._context_reference() if self._context_reference is not None else None
+        if context is None:
+            context = find_context(self)
+            if context is None:
+                raise ValueError(
+                    "The propagator has no Context: make a Simulation (or Context) with it "
+                    "before stepping."
+                )
+            self._context_reference = weakref.ref(context)
+        return context
+
+    def _check_time_step(self):
+        step = self._physics.getStepSize().value_in_unit(unit.picosecond)
+        if (
+            abs(self._schedule.frame_interval / step - self._schedule.steps_per_frame)
+            > 1e-6 * self._schedule.steps_per_frame
+        ):
+            raise ValueError(
+                f"The time step is now {1000 * step:g} fs, but {self._schedule.steps_per_frame} "
+                f"steps must make the model's frame interval of {self._schedule.frame_interval:g} "
+                "ps: make a new propagator for another time step."
+            )
+
+    def _current_temperature(self):
+        if self._temperature is not None or not hasattr(self._physics, "getTemperature"):
+            return self._temperature or 0.0
+        return in_kelvin(self._physics.getTemperature())
+
+
+def in_kelvin(temperature):
+    """A temperature as a plain number: OpenMM returns either."""
+    if unit.is_quantity(temperature):
+        return float(temperature.value_in_unit(unit.kelvin))
+    return float(temperature)
