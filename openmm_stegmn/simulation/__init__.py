@@ -1,5 +1,4 @@
-"""Hybrid simulation: the propagator that a user adds to OpenMM, and the reporter that writes what
-it makes."""
+"""Hybrid simulation: the propagator that a user adds to OpenMM, and the reporter for it."""
 
 from ._backends import BACKENDS
 from ._compatibility import IncompatibleModelError

@@ -15,7 +15,7 @@ All of them run the same `JumpBridge` and give the same trajectory.
 import contextlib
 import copy
 import importlib
-import io
+import logging
 import warnings
 from dataclasses import dataclass
 
@@ -107,8 +107,7 @@ def import_openmmtorch():
         One line on what was found and what is needed.
     """
     try:
-        # It imports simtk.openmm, which prints a deprecation notice.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _silent_root_logger():
             return importlib.import_module("openmmtorch")
     except ModuleNotFoundError as error:
         if error.name == "openmmtorch":
@@ -116,9 +115,7 @@ def import_openmmtorch():
                 "openmm-torch is not installed (the extras cpu, cuda12 and cuda13 bring it)."
             ) from error
         found = error
-    except (
-        Exception
-    ) as error:  # a library missing or built for another torch raises nearly anything
+    except Exception as error:  # a library that does not fit raises nearly anything
         found = error
     reason = (str(found).splitlines() or [type(found).__name__])[0]
     raise BackendMissing(
@@ -126,6 +123,17 @@ def import_openmmtorch():
         f"it was built for, found torch {torch.__version__} and OpenMM "
         f"{openmm.Platform.getOpenMMVersion()}."
     ) from found
+
+
+@contextlib.contextmanager
+def _silent_root_logger():
+    # openmm-torch imports simtk.openmm, which logs that it is deprecated.
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _python_torch_force(model, pairs, lengths):
@@ -144,7 +152,10 @@ def _torch_force(model, pairs, lengths):
         raise BackendMissing("This openmm-torch has no TorchForce.")
     # On a GPU openmm-torch moves the module itself, so it starts on the CPU wherever the user's
     # model lives.
-    force = module.TorchForce(scripted_bridge(model.cpu(), pairs, lengths))
+    with warnings.catch_warnings():
+        # TorchScript is deprecated, but it is what a TorchForce takes.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        force = module.TorchForce(scripted_bridge(model.cpu(), pairs, lengths))
     force.setOutputsForces(True)
     force.addGlobalParameter(PHASE_PARAMETER, 0.0)
     return BridgeForce(force, "torch", None)

@@ -37,21 +37,27 @@ LARGEST_DISPLACEMENT = 1.0e3
 
 
 class JumpCall(nn.Module):
-    """``model.jump`` as a ``forward``, which is what `torch.jit.trace` takes."""
+    """``model.jump`` as a ``forward``, which is what `torch.jit.trace` takes.
+
+    A model with a horizon of several frames is rolled out: each jump feeds the next.
+    """
 
     def __init__(self, model):
         super().__init__()
         self.model = model
 
     def forward(self, window, base):
-        """See ``TrajectoryModel.jump``."""
+        """See ``TrajectoryModel.jump``; the frame is `horizon` intervals ahead."""
         frame, rotations = self.model.jump(window, base)
+        for _ in range(1, self.model.horizon):
+            window = torch.cat([window[1:], frame.to(window).unsqueeze(0)])
+            frame, turned = self.model.jump(window, frame)
+            rotations = turned @ rotations
         return frame, rotations
 
 
 class JumpBridge(nn.Module):
-    """The phases of a jump (see the module's table) as one torch module, to be run eagerly or
-    scripted.
+    """The phases of a jump (see the module's table) as one torch module, eager or scripted.
 
     Parameters
     ----------
@@ -59,7 +65,7 @@ class JumpBridge(nn.Module):
         ``(window (T, n_atoms, 3) float32 Å, base (n_atoms, 3) float64 Å) -> (frame (n_atoms, 3),
         rotations (n_atoms, 3, 3))``.
     spec : ModelSpec
-        For its history, horizon and number of atoms.
+        For its history and number of atoms.
     pairs : torch.Tensor (n_constraints, 2), int64
     lengths : torch.Tensor (n_constraints,), float64, nm
     """
@@ -75,7 +81,6 @@ class JumpBridge(nn.Module):
         super().__init__()
         self.jump = jump
         self.history: int = spec.history
-        self.horizon: int = spec.horizon
         n_atoms = spec.n_atoms
         self.register_buffer("window", torch.zeros(spec.history, n_atoms, 3, dtype=torch.float64))
         self.register_buffer("rotations", torch.eye(3, dtype=torch.float64).repeat(n_atoms, 1, 1))
@@ -85,56 +90,50 @@ class JumpBridge(nn.Module):
         self.register_buffer("zero", torch.zeros((), dtype=torch.float64))
 
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
-        """Answer one evaluation: positions (n_atoms, 3) nm and the phase -> energy (), forces
-        (n_atoms, 3)."""
+        """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms, 3)."""
         now = int(phase.item())
-        energy, forces = self.zero, self.nothing
-        if now > 0:
-            with torch.no_grad():
-                energy, forces = self.answer(positions.to(self.window), now)
-        return energy, forces
-
-    def answer(self, shown: torch.Tensor, now: int):
-        """Answer a phase of a jump: shown (n_atoms, 3) -> energy (), forces (n_atoms, 3)."""
-        if now <= self.history:
+        # Detached, and the model's parameters ask for no gradient: nothing here records one.
+        shown = positions.detach().to(self.window)
+        answer, change = self.zero, self.nothing
+        # One chain and one return: torch crashes on an exception in a frozen module (and TorchForce
+        # freezes it) that has early returns.
+        if now == 0:
+            pass
+        elif now <= self.history:
             self.window[now - 1].copy_(shown * self.scale)
-            return self.zero, self.nothing
-        if now == self.jump_phase:
-            return self.displacement(shown * self.scale)
-        if now == self.check_phase:
-            return self.constraint_error(shown), self.nothing
-        if now == self.turn_phase:
-            turned = torch.matmul(self.rotations, shown.unsqueeze(-1)).squeeze(-1)
-            return self.zero, turned - shown
-        raise RuntimeError(f"The bridge was shown a phase that it does not know: {now}")
+        elif now == self.jump_phase:
+            answer, change = self.displacement(shown * self.scale)
+        elif now == self.check_phase:
+            answer = self.constraint_error(shown)
+        elif now == self.turn_phase:
+            change = torch.matmul(self.rotations, shown.unsqueeze(-1)).squeeze(-1) - shown
+        return answer, change
 
     def displacement(self, base: torch.Tensor):
-        """Jump from base (n_atoms, 3) Å: a flag that is 1 where the answer is unusable, and the
-        displacement in nm."""
+        """Jump from base (n_atoms, 3) Å: 1 if the answer is unusable, and the displacement, nm."""
         # Near the origin single precision holds the shape best; models do not mind where they are.
         origin = base.mean(0)
-        window, frame, turned = self.window - origin, base - origin, self.rotations
-        for ahead in range(self.horizon):
-            frame, rotations = self.jump(window.to(torch.float32), frame)
-            turned = rotations if ahead == 0 else torch.matmul(rotations, turned)
-            window = torch.cat([window[1:], frame.unsqueeze(0)])
-        moved = (frame - (base - origin)) / self.scale
-        self.rotations.copy_(turned)
+        start = base - origin
+        frame, rotations = self.jump((self.window - origin).to(torch.float32), start)
+        moved = (frame - start) / self.scale
+        self.rotations.copy_(rotations)
         usable = (
             torch.isfinite(moved).all()
             and torch.isfinite(self.rotations).all()
             and moved.abs().max() < self.largest
         )
-        if usable:
-            return self.zero, moved
-        return self.zero + 1.0, self.nothing
+        unusable, change = self.zero, moved
+        if not usable:
+            unusable, change = self.zero + 1.0, self.nothing
+        return unusable, change
 
     def constraint_error(self, positions: torch.Tensor):
         """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
-        if self.pairs.size(0) == 0:
-            return self.zero
-        arms = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
-        return (arms.pow(2).sum(1).sqrt() / self.lengths - 1.0).abs().max()
+        worst = self.zero
+        if self.pairs.size(0) > 0:
+            arms = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
+            worst = (arms.pow(2).sum(1).sqrt() / self.lengths - 1.0).abs().max()
+        return worst
 
 
 def scripted_bridge(model, pairs, lengths):

@@ -20,8 +20,7 @@ STEPS_TOLERANCE = 1e-6
 
 
 class IncompatibleModelError(ValueError):
-    """A model, a system and an integrator that do not go together; the text names what was found
-    and what was expected."""
+    """A model, a system and an integrator that do not go together; the text says where."""
 
 
 def check_fit(system, topology, model):

@@ -18,6 +18,13 @@ OBSERVABLES = {
     "energy_change": (np.float64, "kJ mol-1"),
     "constraint_error": (np.float64, None),
 }
+_PATHS = {
+    "step": "particles/trajectory/position/step",
+    "time": "particles/trajectory/position/time",
+    "box": "particles/trajectory/box/edges/value",
+    "velocity": "particles/trajectory/velocity/value",
+    "position": "particles/trajectory/position/value",
+}
 _SCALARS_PER_CHUNK = 256
 
 
@@ -33,7 +40,10 @@ class H5MDFile:
 
     def __init__(self, path, mode):
         self._file = h5py.File(path, mode)
-        self._group = None if mode != "r+" else self._file["particles/trajectory"]
+        self._series = {}
+        if mode == "r+":
+            names = [name for name in (*OBSERVABLES, *_PATHS) if _path(name) in self._file]
+            self._series = {name: self._file[_path(name)] for name in names}
 
     def create(self, n_atoms, periodic, settings):
         """Lay out an empty trajectory.
@@ -52,28 +62,24 @@ class H5MDFile:
         creator = header.create_group("creator")
         creator.attrs["name"] = "openmm-stegmn"
         creator.attrs["version"] = _own_version()
-        for name, value in settings.items():
-            file.require_group(SETTINGS).attrs[name] = value
-        self._group = group = file.create_group("particles/trajectory")
-        step = self._series("particles/trajectory/position/step", (), np.int64)
-        time = self._series("particles/trajectory/position/time", (), np.float64, "ps")
-        self._series("particles/trajectory/position/value", (n_atoms, 3), np.float32, "Angstrom")
-        self._series(
-            "particles/trajectory/velocity/value", (n_atoms, 3), np.float32, "Angstrom ps-1"
-        )
-        box = group.create_group("box")
+        file.create_group(SETTINGS).attrs.update(settings)
+        box = file.create_group("particles/trajectory/box")
         box.attrs["dimension"] = 3
         box.attrs["boundary"] = np.array(["periodic" if periodic else "none"] * 3, dtype="S8")
-        shared = [group["velocity"]]
+
+        self._add("step", (), np.int64)
+        self._add("time", (), np.float64, "ps")
         if periodic:
-            self._series("particles/trajectory/box/edges/value", (3, 3), np.float64, "Angstrom")
-            shared.append(group["box/edges"])
+            self._add("box", (3, 3), np.float64, "Angstrom")
         for name, (dtype, unit) in OBSERVABLES.items():
-            self._series(f"observables/{name}/value", (), dtype, unit)
-            shared.append(file[f"observables/{name}"])
-        for element in shared:
-            # One clock for all, as H5MD recommends: hard links, not copies.
-            element["step"], element["time"] = step, time
+            self._add(name, (), dtype, unit)
+        self._add("velocity", (n_atoms, 3), np.float32, "Angstrom ps-1")
+        self._add("position", (n_atoms, 3), np.float32, "Angstrom")
+        for name, series in self._series.items():
+            if name not in ("step", "time", "position"):
+                # One clock for all, as H5MD recommends: hard links, not copies.
+                series.parent["step"] = self._series["step"]
+                series.parent["time"] = self._series["time"]
         file.flush()
 
     def settings(self):
@@ -83,73 +89,52 @@ class H5MDFile:
     @property
     def n_frames(self):
         """Frames in the file."""
-        return len(self._group["position/step"])
+        return len(self._series["position"])
 
     @property
     def last_time(self):
         """Time of the last frame, ps; minus infinity without one."""
-        return float(self._group["position/time"][-1]) if self.n_frames else -np.inf
+        return float(self._series["time"][-1]) if self.n_frames else -np.inf
 
     def truncate(self, step):
-        """Drop the frames later than `step`."""
-        keep = int(np.searchsorted(self._group["position/step"][:], step, side="right"))
-        for series in self._all_series():
+        """Drop the frames later than `step`, and what a killed run left of an unfinished one."""
+        whole = min(len(series) for series in self._series.values())
+        keep = int(np.searchsorted(self._series["step"][:whole], step, side="right"))
+        for series in self._series.values():
             series.resize(keep, axis=0)
         self._file.flush()
 
-    def append(self, step, time, positions, velocities, box, observables):
+    def append(self, **values):
         """Write one frame and hand it to the operating system.
 
         Parameters
         ----------
-        step : int
-        time : float
-            ps.
-        positions, velocities : numpy.ndarray (n_atoms, 3)
-            Å and Å/ps.
-        box : numpy.ndarray (3, 3) or None
-            Box vectors in rows, Å.
-        observables : dict
-            A number for each of `OBSERVABLES`.
+        **values
+            ``step``; ``time`` in ps; ``position`` and ``velocity`` (n_atoms, 3) in Å and Å/ps;
+            ``box`` (3, 3), vectors in rows, Å, where periodic; and each of `OBSERVABLES`.
         """
         frame = self.n_frames
-        values = {"position/value": positions, "velocity/value": velocities, "position/time": time}
-        if box is not None:
-            values["box/edges/value"] = box
-        for name, value in values.items():
-            _put(self._group[name], frame, value)
-        for name, value in observables.items():
-            _put(self._file[f"observables/{name}/value"], frame, value)
-        _put(
-            self._group["position/step"], frame, step
-        )  # last: the number of steps is the number of frames
+        for name, series in self._series.items():  # positions last: their number is that of frames
+            series.resize(frame + 1, axis=0)
+            series[frame] = values[name]
         self._file.flush()
 
     def close(self):
         """Close the file."""
         self._file.close()
 
-    def _series(self, name, shape, dtype, unit=None):
-        chunk = (1, *shape) if shape else (_SCALARS_PER_CHUNK,)
+    def _add(self, name, shape, dtype, unit=None):
+        chunks = (1, *shape) if shape else (_SCALARS_PER_CHUNK,)
         series = self._file.create_dataset(
-            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=chunk
+            _path(name), (0, *shape), dtype, maxshape=(None, *shape), chunks=chunks
         )
         if unit is not None:
             series.attrs["unit"] = unit
-        return series
-
-    def _all_series(self):
-        found = []
-        # visititems shows a hard-linked series once, as resizing needs it
-        self._file.visititems(
-            lambda name, item: found.append(item) if isinstance(item, h5py.Dataset) else None
-        )
-        return found
+        self._series[name] = series
 
 
-def _put(series, frame, value):
-    series.resize(frame + 1, axis=0)
-    series[frame] = value
+def _path(name):
+    return _PATHS.get(name, f"observables/{name}/value")
 
 
 def _plain(value):

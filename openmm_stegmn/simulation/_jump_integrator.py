@@ -12,7 +12,9 @@ A jump, in order:
    before the large move;
 3. show the bridge the window, then ``base``; it answers with the displacement (see `JumpBridge`);
 4. ``x = base + moved``; constraint error and potential energy there;
-5. keep it (velocities by the rule, frame into the window) or put ``x`` and ``v`` back, bit for bit.
+5. keep it, with the frame in the window, or put ``x`` and ``v`` back, bit for bit;
+6. after a jump that was kept, velocities by the rule: turned at once, or projected on the
+   constraints in a step of their own.
 
 Step size is zero throughout: the propagator sets clock and step count, which no integrator can do
 by itself.
@@ -21,10 +23,10 @@ by itself.
 import openmm
 
 from ._bridge import PHASE_CHECK, PHASE_JUMP, PHASE_PARAMETER
-from ._velocities import add_velocity_rule
+from ._velocities import PROJECTED_RULES, add_projection, add_turning
 
-RECORD = 0
-JUMP = 1
+#: What one step of this member does (``action``).
+RECORD, JUMP, PROJECT = range(3)
 
 #: Force groups of physics: all but the bridge's.
 BRIDGE_GROUP = 31
@@ -88,6 +90,11 @@ class JumpIntegrator(openmm.CustomIntegrator):
         self._add_rejection()
         self.endBlock()
         self.endBlock()
+        self.projects = velocities in PROJECTED_RULES
+        if self.projects:
+            self.beginIfBlock(f"action = {PROJECT}")
+            add_projection(self, velocities)
+            self.endBlock()
 
     def __getitem__(self, name):
         """Value of a global variable."""
@@ -146,7 +153,8 @@ class JumpIntegrator(openmm.CustomIntegrator):
         self.addComputeGlobal("attempted", "attempted+1")
 
     def _add_acceptance(self, schedule, velocities):
-        add_velocity_rule(self, velocities)
+        if velocities not in PROJECTED_RULES:
+            add_turning(self)
         self._add_record()
         if schedule.horizon > 1:
             # The window's frames are one interval apart, so a longer jump starts a new window.

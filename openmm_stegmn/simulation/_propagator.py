@@ -181,8 +181,7 @@ class STEGMNPropagator(HybridStepping):
 
     @property
     def jump_kind(self):
-        """What the jumps are: "deterministic" or "approximate dynamics"; never "exact" without a
-        density."""
+        """What the jumps are: "deterministic" or "approximate dynamics" (see `kind_of_jump`)."""
         return self._kind
 
     def constraint_error(self, positions):
@@ -243,9 +242,8 @@ def _share_seed(integrator, jumper, seed):
     if seed is not None and hasattr(integrator, "setRandomNumberSeed"):
         integrator.setRandomNumberSeed(seed)
     if hasattr(integrator, "getRandomNumberSeed"):
-        jumper.setRandomNumberSeed(
-            integrator.getRandomNumberSeed()
-        )  # GPUs allow one seed for all members
+        # GPUs allow one seed for all members.
+        jumper.setRandomNumberSeed(integrator.getRandomNumberSeed())
     elif seed is not None:
         jumper.setRandomNumberSeed(seed)
 

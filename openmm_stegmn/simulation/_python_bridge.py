@@ -51,13 +51,8 @@ class PythonBridge:
                         state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
                     )
                 energy, forces = self._bridge(positions, torch.tensor(phase))
-                # OpenMM keeps what it is given; the bridge's own buffers must not go out of the
-                # house.
-                forces = forces.to(positions) if as_tensor else forces.cpu().numpy()
-                return float(energy), (forces.clone() if as_tensor else forces)
-        except (
-            BaseException
-        ) as error:  # also Ctrl-C: nothing may cross OpenMM's C++ in the middle of a step
+                return float(energy), (forces.to(positions) if as_tensor else forces.cpu().numpy())
+        except BaseException as error:  # also Ctrl-C, which must not cut a step in two
             if not self._keeps_errors:
                 raise
             self._error = error

@@ -65,8 +65,7 @@ class HybridReporter:
         self._frames_seen = 0
 
     def describeNextReport(self, simulation):
-        """Tell the Simulation when the next frame may be there; the frame at the first step is
-        written here."""
+        """Tell the Simulation when the next frame may be there; write the one at the first step."""
         self._propagator.start()
         if self._file is None:
             self._open(simulation)
@@ -83,24 +82,18 @@ class HybridReporter:
         velocities = state.getVelocities(asNumpy=True).value_in_unit(
             unit.nanometer / unit.picosecond
         )
-        box = None
-        if simulation.system.usesPeriodicBoundaryConditions():
-            box = to_angstrom(
-                state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
-            )
+        box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
         last = self._propagator.last_frame
         self._file.append(
-            simulation.context.getStepCount(),
-            _time(state),
-            to_angstrom(positions),
-            to_angstrom(velocities),
-            box,
-            {
-                "origin": last.origin,
-                "accepted": last.accepted,
-                "energy_change": last.energy_change,
-                "constraint_error": self._propagator.constraint_error(positions),
-            },
+            step=simulation.context.getStepCount(),
+            time=_time(state),
+            position=to_angstrom(positions),
+            velocity=to_angstrom(velocities),
+            box=to_angstrom(box),
+            origin=last.origin,
+            accepted=last.accepted,
+            energy_change=last.energy_change,
+            constraint_error=self._propagator.constraint_error(positions),
         )
 
     def close(self):

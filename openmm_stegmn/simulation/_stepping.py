@@ -10,7 +10,7 @@ from openmm import unit
 from ..units import GAS_CONSTANT
 from ._bridge import PHASE_PARAMETER
 from ._context import find_context
-from ._jump_integrator import ACCEPTED, JUMP, RECORD
+from ._jump_integrator import ACCEPTED, JUMP, PROJECT, RECORD
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
 
@@ -124,6 +124,10 @@ class HybridStepping(openmm.CompoundIntegrator):
             error = self._bridge.take_error()
             if error is not None:
                 raise error
+            accepted = self._jumper["cause"] == ACCEPTED
+            if accepted and self._jumper.projects:
+                self._run_jumper(context, PROJECT)
+                context.setStepCount(count + 1)
         except BaseException:
             self._jumper.restore(before)
             context.setPositions(state.getPositions(asNumpy=True))
@@ -131,7 +135,7 @@ class HybridStepping(openmm.CompoundIntegrator):
             context.setStepCount(count)
             context.setTime(now)
             raise
-        if self._jumper["cause"] == ACCEPTED:
+        if accepted:
             context.setTime(now + self._schedule.jump_time * unit.picosecond)
         self.wall_seconds_jumps += time.perf_counter() - started
 

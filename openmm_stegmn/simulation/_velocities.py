@@ -17,6 +17,8 @@ force, once per jump.
 from ._bridge import PHASE_PARAMETER, PHASE_TURN
 
 VELOCITY_RULES = ("maxwell", "keep", "rotate")
+#: The rules whose velocities are projected on the constraints.
+PROJECTED_RULES = ("maxwell", "keep")
 
 
 def check_velocity_rule(rule):
@@ -28,19 +30,23 @@ def check_velocity_rule(rule):
         )
 
 
-def add_velocity_rule(integrator, rule):
-    """Append a rule's computations to a jump integrator whose ``x`` is already where the jump ended
-    (``base + moved``)."""
+def add_turning(integrator):
+    """Append the computations of "rotate", at the end of a jump: ``x`` is where the jump ended."""
+    integrator.addComputePerDof("jumped", "x")
+    # The bridge is shown velocities where it otherwise sees positions.
+    integrator.addComputePerDof("x", "v")
+    integrator.addComputeGlobal(PHASE_PARAMETER, str(PHASE_TURN))
+    integrator.addComputePerDof("v", "v+f31")
+    integrator.addComputeGlobal(PHASE_PARAMETER, "0")
+    integrator.addComputePerDof("x", "jumped")
+
+
+def add_projection(integrator, rule):
+    """Append the computations of "maxwell" or "keep".
+
+    They need a step of their own: OpenMM projects velocities on the constraints as they were at the
+    start of a step, which in the step of the jump is before the atoms moved.
+    """
     if rule == "maxwell":
         integrator.addComputePerDof("v", "sqrt(kT/m)*gaussian")
-        integrator.addConstrainVelocities()
-    elif rule == "keep":
-        integrator.addConstrainVelocities()
-    else:
-        integrator.addComputePerDof("jumped", "x")
-        # The bridge is shown velocities where it otherwise sees positions.
-        integrator.addComputePerDof("x", "v")
-        integrator.addComputeGlobal(PHASE_PARAMETER, str(PHASE_TURN))
-        integrator.addComputePerDof("v", "v+f31")
-        integrator.addComputeGlobal(PHASE_PARAMETER, "0")
-        integrator.addComputePerDof("x", "jumped")
+    integrator.addConstrainVelocities()

@@ -1,0 +1,264 @@
+"""What a jump does to the state: guards, velocities, constraints, and failures."""
+
+import numpy as np
+import openmm
+import pytest
+from alanine import (
+    HISTORY,
+    MD_FRAMES,
+    STEPS_PER_FRAME,
+    KnownJump,
+    NetworkFailure,
+    Stretch,
+    WindowEcho,
+    arrays,
+    peptide,
+    simulation,
+    spec_for,
+    window,
+)
+from openmm import unit
+
+from openmm_stegmn.simulation import Guard, JumpStatistics
+from openmm_stegmn.simulation._constraints import system_constraints, worst_constraint_error
+
+LEG = MD_FRAMES * STEPS_PER_FRAME
+
+
+def before_and_after(made):
+    made.step(LEG)
+    before = arrays(made)
+    made.step(1)
+    return before, arrays(made)
+
+
+def model_of(kind, **options):
+    topology, system, _ = peptide()
+    return kind(spec_for(topology, system), **options)
+
+
+def constraint_velocities(made):
+    """Relative velocities along the constraints, nm/ps."""
+    pairs, _ = system_constraints(made.system)
+    positions, velocities = arrays(made)
+    arms = positions[pairs[:, 0]] - positions[pairs[:, 1]]
+    arms /= np.linalg.norm(arms, axis=1, keepdims=True)
+    return ((velocities[pairs[:, 0]] - velocities[pairs[:, 1]]) * arms).sum(1)
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({"shift": 1.0}, "rejected_energy"),
+        ({"shift": float("nan")}, "rejected_nonfinite"),
+        ({"shift": 1e9}, "rejected_nonfinite"),
+    ],
+)
+def test_rejection_leaves_the_state_bit_for_bit(backend, platform, options, cause):
+    made = simulation(known=options, backend=backend, platform=platform)
+    before, after = before_and_after(made)
+    np.testing.assert_array_equal(after, before)
+    statistics = made.integrator.statistics
+    assert getattr(statistics, cause) == statistics.attempted == 1
+    assert made.context.getParameter("stegmn_phase") == 0
+    made.step(LEG)
+    assert np.isfinite(arrays(made)).all()
+
+
+@pytest.mark.parametrize("guard", ["none", "energy", "metropolis"])
+def test_broken_constraints_are_rejected_whatever_the_guard(backend, guard):
+    made = simulation(model_of(Stretch), backend=backend, guard=guard, energy_threshold=1e6)
+    before, after = before_and_after(made)
+    np.testing.assert_array_equal(after, before)
+    assert made.integrator.statistics.rejected_constraints == 1
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_window_reaches_the_model(backend, platform):
+    made = simulation(
+        model_of(WindowEcho),
+        backend=backend,
+        platform=platform,
+        guard="none",
+        constraint_tolerance=10.0,
+    )
+    made.step(LEG)
+    frames, (before, _) = window(made), arrays(made)
+    np.testing.assert_allclose(frames[-1], before, atol=0)
+    made.step(1)
+    assert made.integrator.statistics.accepted == 1
+    expected = before + frames[-1] - frames[0]
+    # The model saw single precision and a polished start.
+    np.testing.assert_allclose(arrays(made)[0], expected, atol=2e-6)
+
+
+def test_guards_decide_by_the_energy():
+    assert simulation_accepts(guard="energy", known={"shift": 0.02})
+    assert not simulation_accepts(guard="energy", known={"shift": 1.0})
+    assert simulation_accepts(guard="energy", energy_threshold=1e9, known={"shift": 1.0})
+    assert simulation_accepts(guard="none", known={"shift": 1.0})
+    assert not simulation_accepts(guard="metropolis", known={"shift": 1.0})
+    assert simulation_accepts(guard="metropolis", known={"turn": 1.0})
+
+
+def simulation_accepts(**options):
+    made = simulation(**options)
+    before_and_after(made)
+    return made.integrator.statistics.accepted == 1
+
+
+def test_energy_change_is_that_of_the_state():
+    made = simulation(known={"shift": 0.05}, guard="none")
+    made.step(LEG)
+    before = made.context.getState(energy=True).getPotentialEnergy()._value
+    made.step(1)
+    after = made.context.getState(energy=True).getPotentialEnergy()._value
+    record = made.integrator.last_frame
+    assert (record.origin, record.accepted) == (1, 1)
+    assert record.energy_change == pytest.approx(after - before, abs=1e-6)
+    assert made.integrator.statistics.mean_energy_change == record.energy_change
+
+
+def test_metropolis_accepts_at_its_rate():
+    """Acceptance of jumps of known energy change, against min(1, exp(-change/kT)) of each attempt."""
+    made = simulation(known={"shift": 0.06}, guard="metropolis", md_frames=1, seed=3)
+    accepted, expected = [], []
+    for _ in range(400):
+        made.step(made.integrator.steps_to_next_frame())
+        statistics = made.integrator.statistics
+        if statistics.attempted > len(accepted):
+            accepted.append(statistics.accepted - sum(accepted))
+            change = made.integrator.getIntegrator(1).getGlobalVariableByName("energy_change")
+            expected.append(
+                min(
+                    1.0,
+                    np.exp(
+                        -change
+                        / (unit.MOLAR_GAS_CONSTANT_R * 300 * unit.kelvin).value_in_unit(
+                            unit.kilojoule_per_mole
+                        )
+                    ),
+                )
+            )
+    accepted, expected = np.array(accepted), np.array(expected)
+    assert 0.1 < expected.mean() < 0.9
+    error = np.sqrt((expected * (1 - expected)).sum())
+    assert abs(accepted.sum() - expected.sum()) < 4 * error
+
+
+def test_constraints_hold_after_jumps(backend):
+    made = simulation(backend=backend, guard="none")
+    made.step(5 * (LEG + 1))
+    statistics = made.integrator.statistics
+    assert statistics.accepted == 5
+    assert statistics.worst_constraint_error <= 1e-6
+    error = worst_constraint_error(arrays(made)[0], *system_constraints(made.system))
+    assert error <= statistics.worst_constraint_error
+
+
+def test_backends_make_the_same_trajectory():
+    pytest.importorskip("openmmtorch")
+    made = []
+    for name in ("python", "torch"):  # one after the other: Reference has one random stream
+        made.append(simulation(backend=name))
+        made[-1].step(20 * (LEG + 1))
+    assert made[0].integrator.statistics.accepted >= 10
+    assert made[0].integrator.statistics.attempted == made[1].integrator.statistics.attempted == 20
+    np.testing.assert_allclose(arrays(made[0])[0], arrays(made[1])[0], atol=1e-6)
+
+
+def test_rotate_turns_velocities_with_the_fragments(backend):
+    made = simulation(known={"turn": 2.0}, velocities="rotate", backend=backend)
+    (positions, velocities), (moved, turned) = before_and_after(made)
+    rotation = model_of(KnownJump, turn=2.0).rotation.numpy()
+    np.testing.assert_allclose(turned, velocities @ rotation.T, atol=1e-12)
+    centre = positions.mean(0)
+    np.testing.assert_allclose(moved, (positions - centre) @ rotation.T + centre, atol=2e-6)
+
+
+def test_rotate_keeps_the_kinetic_energy_of_articulated_jumps(backend):
+    made = simulation(velocities="rotate", backend=backend, guard="none")
+    (_, velocities), (_, turned) = before_and_after(made)
+    assert made.integrator.statistics.accepted == 1
+    speeds = [(array**2).sum(1) for array in (velocities, turned)]
+    np.testing.assert_allclose(speeds[1], speeds[0], rtol=1e-5)
+
+
+def test_keep_projects_velocities_on_the_constraints():
+    made = simulation(known={"turn": 1.0}, velocities="keep")
+    (_, velocities), (_, kept) = before_and_after(made)
+    assert np.abs(constraint_velocities(made)).max() < 1e-5
+    still = simulation(known={}, velocities="keep")
+    (_, velocities), (_, kept) = before_and_after(still)
+    # Only the half step between positions and velocities is projected out.
+    np.testing.assert_allclose(kept, velocities, atol=0.2)
+
+
+def test_maxwell_draws_at_the_temperature():
+    made = simulation(known={"turn": 1.0}, velocities="maxwell", jumps=200)
+    made.step(LEG)
+    masses = np.array([made.system.getParticleMass(i)._value for i in range(22)])
+    temperatures = []
+    for _ in range(200):
+        made.step(1)
+        assert np.abs(constraint_velocities(made)).max() < 1e-5
+        kinetic = 0.5 * (masses[:, None] * arrays(made)[1] ** 2).sum()
+        degrees = 3 * 22 - made.system.getNumConstraints()
+        temperatures.append(2 * kinetic / degrees / 8.31446261815324e-3)
+    # Standard error of one draw: T sqrt(2/degrees).
+    assert np.mean(temperatures) == pytest.approx(300, abs=4 * 300 * np.sqrt(2 / degrees / 200))
+
+
+def test_maxwell_follows_the_integrators_temperature():
+    made = simulation(known={}, velocities="maxwell", jumps=1000)
+    made.step(LEG)
+    made.integrator.getIntegrator(0).setTemperature(1e-6)
+    made.step(1)
+    assert np.abs(arrays(made)[1]).max() < 1e-3
+
+
+def test_failure_in_the_network_leaves_a_usable_simulation(backend):
+    made = simulation(known={"fail": 1.0}, backend=backend)
+    made.step(LEG)
+    before, frames = arrays(made), window(made)
+    statistics, step, now = made.integrator.statistics, made.currentStep, made.context.getTime()
+    expected = NetworkFailure if backend == "python" else openmm.OpenMMException
+    for _ in range(2):
+        with pytest.raises(expected, match="failed on purpose"):
+            made.step(1)
+        np.testing.assert_array_equal(arrays(made), before)
+        np.testing.assert_array_equal(window(made), frames)
+        assert made.integrator.statistics == statistics
+        assert (made.currentStep, made.context.getTime()) == (step, now)
+        assert made.context.getParameter("stegmn_phase") == 0
+    assert made.integrator.steps_to_next_frame() == 1
+    made.integrator.reset_window()
+    made.step(LEG)
+    assert np.isfinite(arrays(made)).all()
+
+
+def test_positions_that_are_not_finite_are_refused_before_anything_happens():
+    made = simulation()
+    positions, velocities = arrays(made)
+    positions[3, 1] = np.nan
+    made.context.setPositions(positions)
+    with pytest.raises(ValueError, match="atom 3 is not finite"):
+        made.step(1)
+    assert made.currentStep == 0 and made.integrator.statistics.frames == 0
+
+
+def test_statistics_are_told():
+    made = simulation(known={"shift": 1.0})
+    made.step(LEG + 1)
+    statistics = made.integrator.statistics
+    assert isinstance(statistics, JumpStatistics)
+    assert statistics.as_dict()["rejected_energy"] == 1 and statistics.rejected == 1
+    assert statistics.acceptance == 0
+    assert "1 jumps: 0 accepted, rejected 1 by energy" in str(statistics)
+    text = repr(made.integrator)
+    for word in ("deterministic", "energy", "maxwell", "python", "LangevinMiddleIntegrator"):
+        assert word in text
+    assert made.integrator.wall_seconds_jumps > 0 and made.integrator.wall_seconds_legs > 0
+    assert "approximate" in str(Guard("metropolis"))
+    assert HISTORY <= made.integrator.statistics.frames
