@@ -1,0 +1,16 @@
+"""Hybrid simulations, from settings to a folder of results: what ``openmm-stegmn run`` calls."""
+
+from ._engine import RunFailedError, RunResult, hybrid_run
+from ._folder import RunFolder
+from ._prepare import PreparedRun, prepare
+from ._settings import RunSettings
+
+__all__ = [
+    "PreparedRun",
+    "RunFailedError",
+    "RunFolder",
+    "RunResult",
+    "RunSettings",
+    "hybrid_run",
+    "prepare",
+]

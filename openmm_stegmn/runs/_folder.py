@@ -1,0 +1,130 @@
+"""The folder that a run writes, and what makes it safe to write and to continue."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from ..systems import SetupError
+from ._settings import RunSettings
+
+_FORMAT = 1
+# Settings that name what identity() compares by content, or that a restart may change.
+_COMPARED_OTHERWISE = ("pdb", "forcefields", "model", "length", "platform", "backend")
+
+
+class RunFolder:
+    """Paths of a run's files, written so that no crash leaves one of them half done.
+
+    Parameters
+    ----------
+    path : path
+        Need not exist.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.topology = self.path / "topology.pdb"
+        self.trajectory = self.path / "hybrid.h5md"
+        self.checkpoint = self.path / "checkpoint.chk"
+        self.record = self.path / "run.json"
+        self.summary = self.path / "summary.json"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.checkpoint, self.trajectory, self.topology, self.record, self.summary)
+
+    def check_new(self, overwrite: bool) -> None:
+        """Raise SetupError if a new run may not be written here."""
+        if self.path.exists() and not self.path.is_dir():
+            raise SetupError(f"output {self.path}: is a file, expected a folder")
+        if self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
+            raise SetupError(
+                f"output {self.path}: exists and is not empty; name another with --output, replace "
+                "it with --overwrite, or continue it with --restart"
+            )
+
+    def begin(self) -> None:
+        """Make the folder, without the files of an earlier run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for path in self.files:
+            path.unlink(missing_ok=True)
+
+    def write_record(self, settings: RunSettings, identity: dict) -> None:
+        """Record what the run is, so that a restart can tell."""
+        record = {"format": _FORMAT, "settings": settings.as_dict(), "identity": identity}
+        write_atomically(self.record, _json(record))
+
+    def write_summary(self, summary: dict) -> None:
+        write_atomically(self.summary, _json(summary))
+
+    def read_summary(self) -> dict:
+        """The last summary, empty if there is none."""
+        try:
+            return json.loads(self.summary.read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def read_record(self) -> tuple[RunSettings, dict]:
+        """Settings and identity of the run in this folder.
+
+        Raises
+        ------
+        SetupError
+            If there is no run here, or one that cannot be continued.
+        """
+        missing = [
+            p.name for p in (self.record, self.checkpoint, self.trajectory) if not p.is_file()
+        ]
+        if missing:
+            raise SetupError(
+                f"--restart: {self.path} holds no run to continue ({', '.join(missing)} missing)"
+            )
+        try:
+            record = json.loads(self.record.read_text())
+            if record["format"] != _FORMAT:
+                raise SetupError(f"format {record['format']}, expected {_FORMAT}")
+            return RunSettings.from_dict(record["settings"]), record["identity"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SetupError(f"--restart: {self.record} cannot be read ({error})") from error
+
+    def check_same(self, settings: RunSettings, identity: dict) -> None:
+        """Raise SetupError unless the run in this folder is the one described, length apart."""
+        stored_settings, stored = self.read_record()
+        where = f"--restart: {self.path} holds"
+        if stored.get("system_sha256") != identity["system_sha256"]:
+            raise SetupError(
+                f"{where} a run of another system: {_system(stored_settings, stored)}; "
+                f"asked for {_system(settings, identity)}"
+            )
+        for key, found in identity.items():
+            if stored.get(key) != found:
+                name, old = key.replace("_", " "), stored.get(key)
+                raise SetupError(f"{where} a run with {name} {old}, this one has {found}")
+        old, new = stored_settings.as_dict(), settings.as_dict()
+        for key in old:
+            if key not in _COMPARED_OTHERWISE and old[key] != new[key]:
+                name = key.replace("_", " ")
+                raise SetupError(f"{where} a run with {name} {old[key]}, asked for {new[key]}")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that its name always holds either the old or the new content, whole."""
+    part = path.with_name(path.name + ".part")
+    with open(part, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _json(values: dict) -> bytes:
+    return (json.dumps(values, indent=2) + "\n").encode()
+
+
+def _system(settings: RunSettings, identity: dict) -> str:
+    return (
+        f"{settings.pdb or 'the default structure'} ({identity.get('n_atoms')} atoms, force field "
+        f"{' '.join(settings.forcefields)}, SHA-256 {str(identity.get('system_sha256'))[:12]})"
+    )

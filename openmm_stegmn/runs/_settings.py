@@ -1,0 +1,100 @@
+"""What a hybrid run is asked to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from ..systems import DEFAULT_FORCEFIELDS, SetupError
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of a hybrid run. Those that are None are left to the propagator's own defaults."""
+
+    pdb: str | None = None
+    """Structure to start from; the packaged alanine dipeptide if None."""
+    forcefields: tuple[str, ...] = DEFAULT_FORCEFIELDS
+    """Force-field files, see :func:`~openmm_stegmn.systems.build_system`."""
+    constraints: str = "HBonds"
+    """HBonds, AllBonds, HAngles or None."""
+    model: str = "alanine-dipeptide"
+    """Name of a packaged model, or path of a model file."""
+    temperature: float = 300.0
+    """In K."""
+    friction: float = 1.0
+    """Of the Langevin integrator, in 1/ps."""
+    time_step: float = 2.0
+    """In fs."""
+    equilibration: float = 10.0
+    """Physical dynamics between minimisation and the run, in ps; not part of the trajectory."""
+    length: float = 500.0
+    """Time from the first frame to the last, physical and jumped, in ps."""
+    md_frames: int | None = None
+    """Physical frames in a leg."""
+    jumps: int | None = None
+    """Jumps after each leg."""
+    guard: str | None = None
+    """``none``, ``energy`` or ``metropolis``."""
+    energy_threshold: float | None = None
+    """Rise in energy that the energy guard still accepts, in kJ/mol."""
+    velocities: str | None = None
+    """How velocities follow a jump, such as ``maxwell``."""
+    backend: str = "auto"
+    """How OpenMM calls the network."""
+    platform: str = "auto"
+    """OpenMM platform, see :func:`~openmm_stegmn.systems.choose_platform`."""
+    seed: int | None = None
+    """Of all random numbers; drawn, and recorded with the run, if None."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "forcefields", tuple(self.forcefields))
+        for name in ("temperature", "time_step", "length"):
+            _check(name, getattr(self, name), lambda x: x > 0, "a positive number")
+        for name in ("friction", "equilibration"):
+            _check(name, getattr(self, name), lambda x: x >= 0, "a number that is not negative")
+        for name in ("md_frames", "jumps"):
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), lambda x: x >= 1, "at least 1")
+        if self.seed is not None:
+            _check("seed", self.seed, lambda x: 0 < x < 2**31, "between 1 and 2147483647")
+
+    def as_dict(self) -> dict:
+        """The settings as JSON holds them."""
+        return asdict(self) | {"forcefields": list(self.forcefields)}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> RunSettings:
+        """Settings from what :meth:`as_dict` gave; entries of other versions are refused."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise SetupError(f"unknown settings: {', '.join(unknown)}")
+        return cls(**values)
+
+    def resolved(self) -> RunSettings:
+        """The same with absolute paths, which hold whatever folder a restart is called from."""
+        return RunSettings(
+            **self.as_dict()
+            | {
+                "pdb": None if self.pdb is None else _absolute(self.pdb),
+                "forcefields": [_absolute(name) for name in self.forcefields],
+                "model": _absolute(self.model),
+            }
+        )
+
+    def propagator_options(self) -> dict:
+        """Those keyword arguments of the propagator that are set."""
+        names = ("md_frames", "jumps", "guard", "energy_threshold", "velocities", "backend", "seed")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _check(name, value, holds, expected):
+    if not (math.isfinite(value) and holds(value)):
+        raise SetupError(f"{name.replace('_', ' ')} {value}: expected {expected}")
+
+
+def _absolute(name: str) -> str:
+    """A path that exists made absolute; other names (packaged, or in error) are left alone."""
+    path = Path(name)
+    return str(path.resolve()) if path.is_file() else name
