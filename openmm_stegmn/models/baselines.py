@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..mechanics import wrap_angle
+from ..mechanics import superpose, wrap_angle
 from ._interface import TrajectoryModel, unmoved
 from ._registry import register
 from ._spec import ModelSpec
@@ -38,14 +38,24 @@ class CartesianRegression(TrajectoryModel):
 
     The same weights serve x, y and z, so all are rotation equivariant; in ``linear-ar-full`` each atom's
     displacement is a combination of vectors, so that it is translation equivariant too.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    mode : {"extrapolate", "shared", "full"}
+    ridge : float
+        Relative to the mean square of the features.
+    superposed : bool
+        Whether the frames of a window (and the target, in fitting) are superposed on its last frame first, mass-weighted,
+        so that whole-molecule diffusion does not drown what happens inside.
     """
 
     closed_form = True
 
-    def __init__(self, spec: ModelSpec, *, mode: str, ridge: float = 1e-8):
+    def __init__(self, spec: ModelSpec, *, mode: str, ridge: float = 1e-8, superposed: bool = True):
         super().__init__(spec)
         _need_two_frames(spec)
-        self.mode, self.ridge = mode, ridge
+        self.mode, self.ridge, self.superposed = mode, ridge, superposed
         if mode == "full":
             n, lags = spec.n_atoms, spec.history
             self.register_buffer("weights", torch.zeros(n, lags * n))
@@ -54,7 +64,7 @@ class CartesianRegression(TrajectoryModel):
 
     def jump(self, window: Tensor, base: Tensor):
         """Add the predicted displacement to ``base``; nothing is constrained."""
-        displacement = window.new_zeros(base.shape)
+        window = self._align(window, window[..., -1:, :, :])
         if self.mode == "full":
             n, lags = self.spec.n_atoms, self.spec.history
             rows = window.reshape(window.shape[:-3] + (lags * n, 3))
@@ -67,7 +77,9 @@ class CartesianRegression(TrajectoryModel):
 
     def fit(self, windows: Tensor, targets: Tensor) -> None:
         """Least squares over all windows."""
-        step = targets - windows[:, -1]
+        last = windows[:, -1]
+        windows, targets = self._align(windows, last[:, None]), self._align(targets, last)
+        step = targets - last
         if self.mode == "shared":
             past = windows[:, :-1] - windows[:, -1:]
             features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
@@ -79,6 +91,9 @@ class CartesianRegression(TrajectoryModel):
                 features = (rows - windows[:, -1, atom, None].double()).transpose(1, 2).reshape(-1, lags * n)
                 weights = full_regression(features, step[:, atom].reshape(-1, 1).double(), self.ridge)
                 self.weights[atom] = weights[:, 0].to(self.weights)
+
+    def _align(self, frames, reference):
+        return superpose(frames, reference, self.context.masses.to(frames)) if self.superposed else frames
 
 
 @register("torsion-linear", mode="extrapolate")

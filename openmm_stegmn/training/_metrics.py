@@ -44,10 +44,11 @@ def evaluate(model, windows: WindowSet, batch_size: int = 1000) -> Accuracy:
     ----------
     model : TrajectoryModel
     windows : WindowSet
-        On the device of the model.
+        Moved to the device of the model.
     batch_size : int
     """
-    body, device = model.context.body, windows.frames.device
+    body, device = model.context.body, model.context.masses.device
+    windows = windows.to(device)
     masses = model.context.masses
     heavy = torch.tensor([element != "H" for element in model.spec.elements], device=device)
     angle_errors, squares, distances = [], [], []
