@@ -3,25 +3,32 @@
 import pytest
 import torch
 
+from openmm_stegmn.data import describe_molecule
 from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.systems import build_system
 
 
 @pytest.fixture(scope="session")
-def small_model(tmp_path_factory):
-    """A model file: linear extrapolation of torsions, frames 0.02 ps (ten steps) apart."""
+def make_small_model(tmp_path_factory):
+    """Makes a model file: linear extrapolation of torsions, frames 0.02 ps (ten steps) apart."""
     molecule = build_system()
-    path = tmp_path_factory.mktemp("models") / "small.safetensors"
-    save_model(build_model(small_spec(molecule)), path)
-    return path
+    folder = tmp_path_factory.mktemp("models")
+
+    def make(name="small", **changes):
+        values = describe_molecule(molecule.topology, molecule.system)
+        values |= {"architecture": "torsion-linear", "history": 3, "frame_interval": 0.02}
+        values |= {"temperature": 300.0, "provenance": {"data": "none", "packages": {"a": "1"}}}
+        path = folder / f"{name}.safetensors"
+        save_model(build_model(ModelSpec(**values | changes)), path)
+        return path
+
+    return make
 
 
-def small_spec(molecule, **changes):
-    from openmm_stegmn.data import describe_molecule
-
-    values = {"architecture": "torsion-linear", "history": 3, "frame_interval": 0.02}
-    values |= {"temperature": 300.0, "provenance": {"data": "none", "package_versions": {"a": "1"}}}
-    return ModelSpec(**describe_molecule(molecule.topology, molecule.system) | values | changes)
+@pytest.fixture(scope="session")
+def small_model(make_small_model):
+    """A model file for alanine dipeptide with ``constraints=HBonds``."""
+    return make_small_model()
 
 
 @pytest.fixture(autouse=True)

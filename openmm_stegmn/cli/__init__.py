@@ -1,0 +1,20 @@
+"""The command line: parse, call, print. Each command imports what it needs when it is called."""
+
+import typer
+
+from ._info import info
+from ._run import run
+
+app = typer.Typer(
+    name="openmm-stegmn",
+    help="Hybrid molecular dynamics: OpenMM's physical steps alternated with learned jumps.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(info)
+
+
+__all__ = ["app"]

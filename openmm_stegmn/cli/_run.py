@@ -1,0 +1,154 @@
+"""``openmm-stegmn run``: a hybrid simulation of a PDB file."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
+
+
+def run(
+    context: typer.Context,
+    pdb: Annotated[
+        Path | None,
+        typer.Option(help="Structure, with hydrogens.", show_default="alanine dipeptide"),
+    ] = None,
+    forcefield: Annotated[
+        list[str], typer.Option(help="OpenMM force-field file; repeat for several.")
+    ] = ("amber14-all.xml", "obc2_native.xml"),
+    constraints: Annotated[str, typer.Option(help="HBonds, AllBonds, HAngles or None.")] = "HBonds",
+    model: Annotated[
+        str, typer.Option(help="Name of a packaged model, or path of a model file.")
+    ] = "alanine-dipeptide",
+    temperature: Annotated[float, typer.Option(help="In K.")] = 300.0,
+    friction: Annotated[float, typer.Option(help="In 1/ps.")] = 1.0,
+    time_step: Annotated[float, typer.Option(help="In fs.")] = 2.0,
+    equilibration: Annotated[
+        float, typer.Option(help="Plain dynamics before the run, in ps.")
+    ] = 10.0,
+    length: Annotated[float, typer.Option(help="Total time, physical and jumped, in ps.")] = 500.0,
+    md_frames: Annotated[
+        int | None, typer.Option(help="Physical frames between jumps.", show_default="propagator's")
+    ] = None,
+    jumps: Annotated[
+        int | None, typer.Option(help="Jumps after each leg.", show_default="propagator's")
+    ] = None,
+    guard: Annotated[
+        str | None,
+        typer.Option(help="none, energy or metropolis.", show_default="propagator's"),
+    ] = None,
+    energy_threshold: Annotated[
+        float | None,
+        typer.Option(help="Of the energy guard, in kJ/mol.", show_default="propagator's"),
+    ] = None,
+    velocities: Annotated[
+        str | None,
+        typer.Option(help="Velocities after a jump.", show_default="propagator's"),
+    ] = None,
+    platform: Annotated[
+        str, typer.Option(help="OpenMM platform; auto takes the fastest here.")
+    ] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="How OpenMM calls the network: auto, torch or python.")
+    ] = "auto",
+    seed: Annotated[
+        int | None, typer.Option(help="Of all random numbers.", show_default="drawn")
+    ] = None,
+    output_folder: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write.", show_default="<pdb>-hybrid"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier run in the folder.")] = False,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            help="Continue the run in the folder up to --length. Settings that are not given are "
+            "those of that run."
+        ),
+    ] = False,
+) -> None:
+    """Run a hybrid simulation: physical steps alternated with learned jumps.
+
+    Without options: alanine dipeptide in implicit solvent with its packaged model. Writes a folder
+    with topology.pdb, hybrid.h5md, summary.json, and what a restart needs.
+    """
+    folder = output_folder or Path(f"{pdb.stem if pdb else 'alanine-dipeptide'}-hybrid")
+    given = _given(context)
+    with warnings_on_one_line():
+        from ..runs import RunFailedError, hybrid_run
+
+        try:
+            settings = _settings(given, folder if restart else None)
+            with _progress() as progress:
+                result = hybrid_run(
+                    settings, folder, overwrite=overwrite, restart=restart, progress=progress
+                )
+        except ValueError as error:
+            fail(str(error), BAD_INPUT)
+        except (RunFailedError, OSError) as error:
+            fail(str(error), FAILED)
+        except KeyboardInterrupt:
+            fail("interrupted; nothing has been written since the last checkpoint", INTERRUPTED)
+    from ._run_table import run_table
+
+    output.print(run_table(result))
+    if not result.completed:
+        target = f" --output {folder}" if output_folder else ""
+        messages.print(f"Interrupted. To continue: openmm-stegmn run --restart{target}")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _given(context: typer.Context) -> dict:
+    """The settings that were typed; a restart takes the others from its folder."""
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name).name == "COMMANDLINE"
+    }
+    for name in ("output_folder", "overwrite", "restart"):
+        given.pop(name, None)
+    if "forcefield" in given:
+        given["forcefields"] = tuple(given.pop("forcefield"))
+    if "pdb" in given:
+        given["pdb"] = str(given["pdb"])
+    return given
+
+
+def _settings(given: dict, restarted: Path | None):
+    from ..runs import RunFolder, RunSettings
+
+    stored = RunSettings() if restarted is None else RunFolder(restarted).read_record()[0]
+    return dataclasses.replace(stored, **given)
+
+
+@contextlib.contextmanager
+def _progress():
+    """A progress bar, as the function that ``hybrid_run`` calls after each frame."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[reached]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=messages) as bar:
+        task = bar.add_task("preparing", total=None, reached="")
+
+        def update(reached, length, statistics):
+            # A clock that adds up time steps ends a rounding error short of the length.
+            bar.update(
+                task,
+                description="running",
+                completed=round(reached, 6),
+                total=length,
+                reached=f"{reached:.0f}/{length:g} ps, "
+                f"{statistics.accepted}/{statistics.attempted} jumps accepted",
+            )
+
+        yield update

@@ -1,0 +1,189 @@
+"""``openmm-stegmn run``: what it prints, and one clear line for each bad input."""
+
+import dataclasses
+import inspect
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from openmm_stegmn.cli import app
+from openmm_stegmn.cli._run import run
+from openmm_stegmn.runs import RunSettings
+from openmm_stegmn.systems import packaged_structure
+
+ALANINE_DIPEPTIDE = packaged_structure("alanine-dipeptide")
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch, small_model):
+    """Call ``run`` in an empty folder with a small model and few steps, unless told otherwise."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        command = ["run", *map(str, arguments)]
+        if "--restart" not in command:
+            small = {"--model": small_model, "--length": 1.0, "--platform": "Reference"}
+            small |= {"--backend": "python", "--equilibration": 0.1, "--md-frames": 4}
+            for name, value in small.items():
+                if name not in command:
+                    command += [name, str(value)]
+        return CliRunner().invoke(app, command)
+
+    return call
+
+
+def assert_refused(result, folder, *found):
+    """Exit code 2, one line on stderr with all that was found, nothing on stdout or on disk."""
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert result.exit_code == 2, result.output
+    assert len(errors) == 1
+    for text in found:
+        assert text in errors[0]
+    assert result.stdout == ""
+    assert not list(folder.glob("*-hybrid"))
+
+
+def test_default_output_and_table(invoke, tmp_path):
+    result = invoke()
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "alanine-dipeptide-hybrid"
+    summary = json.loads((folder / "summary.json").read_text())
+    for name in ("hybrid.h5md", "topology.pdb", "checkpoint.chk", "run.json"):
+        assert (folder / name).stat().st_size > 0
+    rows = dict(re.findall(r"│ (.+?) +│ (.+?) +│", result.stdout))
+    assert rows["total time"] == "1 ps"
+    assert rows["jumps attempted"] == str(summary["jumps"]["attempted"]) != "0"
+    assert rows["kind of jump"].startswith("deterministic")
+    for name in (
+        "physical time",
+        "jumped time",
+        "jumps accepted",
+        "rejected by energy",
+        "rejected, not finite",
+        "rejected by constraints",
+        "worst constraint error",
+        "wall time in legs",
+        "wall time in jumps",
+        "speed",
+    ):
+        assert name in rows
+
+
+def test_own_pdb_names_the_folder(invoke, tmp_path):
+    path = tmp_path / "mine.pdb"
+    path.write_text(ALANINE_DIPEPTIDE.read_text())
+    assert invoke("--pdb", path, "--length", 0.1).exit_code == 0
+    assert (tmp_path / "mine-hybrid" / "hybrid.h5md").is_file()
+
+
+def test_defaults_are_those_of_the_settings():
+    settings = dataclasses.asdict(RunSettings())
+    settings["forcefield"] = settings.pop("forcefields")
+    options = inspect.signature(run).parameters
+    assert {name: options[name].default for name in settings} == settings
+
+
+def test_restart_takes_settings_from_the_folder(invoke, tmp_path):
+    assert invoke("--length", 0.5, "--seed", 3).exit_code == 0
+    result = invoke("--restart", "--length", 1.0)
+    assert result.exit_code == 0, result.output
+    assert invoke("--output", "whole", "--seed", 3).exit_code == 0
+    restarted, whole = (
+        json.loads((tmp_path / folder / "summary.json").read_text())["jumps"]
+        for folder in ("alanine-dipeptide-hybrid", "whole")
+    )
+    assert restarted == whole
+
+
+def test_missing_pdb(invoke, tmp_path):
+    result = invoke("--pdb", "absent.pdb")
+    assert_refused(result, tmp_path, "absent.pdb: no such file")
+
+
+def test_nan_positions(invoke, tmp_path):
+    path = tmp_path / "nan.pdb"
+    path.write_text(ALANINE_DIPEPTIDE.read_text().replace("-2.553", "   nan"))
+    assert_refused(invoke("--pdb", path), tmp_path, "nan.pdb", "not finite", "H1 of ACE 1")
+
+
+def test_unknown_force_field(invoke, tmp_path):
+    result = invoke("--forcefield", "amber41-all.xml")
+    assert_refused(result, tmp_path, "'amber41-all.xml'", "did you mean", "amber14-all.xml")
+
+
+def test_template_mismatch(invoke, tmp_path):
+    result = invoke("--forcefield", "tip3p.xml")
+    assert_refused(result, tmp_path, "does not fit the force field", "template")
+
+
+def test_unreadable_model(invoke, tmp_path, small_model):
+    assert_refused(invoke("--model", "absent.safetensors"), tmp_path, "'absent.safetensors'")
+    whole = small_model.read_bytes()
+    for name, data in (("empty", b""), ("noise", b"not a model" * 9), ("cut", whole[:-1000])):
+        (tmp_path / name).write_bytes(data)
+        assert_refused(invoke("--model", name), tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    "changes, found",
+    [
+        ({"masses": (2.0,) * 22}, "mass"),
+        ({"constraints": (), "constraint_lengths": ()}, "constraint"),
+        ({"atom_names": ("X",) * 22}, "atom"),
+        ({"frame_interval": 0.0213}, "0.0213"),
+    ],
+)
+def test_model_for_something_else(invoke, tmp_path, make_small_model, changes, found):
+    path = make_small_model("other", **changes)
+    assert_refused(invoke("--model", path), tmp_path, found)
+
+
+def test_output_exists(invoke, tmp_path):
+    assert invoke("--output", "mine", "--length", 0.1).exit_code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    assert_refused(invoke("--output", "mine"), tmp_path, "mine: exists", "--overwrite")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+    assert invoke("--output", "mine", "--length", 0.1, "--overwrite").exit_code == 0
+
+
+def test_restart_from_another_system(invoke, tmp_path):
+    assert invoke("--output", "mine", "--length", 0.1).exit_code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    result = invoke("--output", "mine", "--restart", "--forcefield", "amber14-all.xml")
+    assert_refused(result, tmp_path, "another system", "obc2_native.xml", "asked for")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+
+
+def test_restart_from_nothing(invoke, tmp_path):
+    assert_refused(invoke("--restart"), tmp_path, "holds no run to continue")
+
+
+@pytest.mark.parametrize(
+    "option, value, found",
+    [
+        ("--platform", "Abacus", "OpenMM found"),
+        ("--backend", "abacus", "'abacus'"),
+        ("--guard", "abacus", "'abacus'"),
+        ("--velocities", "abacus", "'abacus'"),
+        ("--constraints", "abacus", "'abacus'"),
+        ("--temperature", "-1", "temperature -1.0"),
+        ("--length", "0", "length 0.0"),
+        ("--md-frames", "0", "md frames 0"),
+    ],
+)
+def test_option_out_of_range(invoke, tmp_path, option, value, found):
+    assert_refused(invoke(option, value), tmp_path, found)
+
+
+def test_interrupted_run_says_how_to_go_on(invoke, monkeypatch):
+    from openmm_stegmn.runs import _engine
+
+    real = _engine._advance
+    monkeypatch.setattr(
+        _engine, "_advance", lambda *arguments: (arguments[-1].set(), real(*arguments))[1]
+    )
+    result = invoke("--output", "mine")
+    assert result.exit_code == 130
+    assert "openmm-stegmn run --restart --output mine" in result.stderr
