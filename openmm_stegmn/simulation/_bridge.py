@@ -90,7 +90,8 @@ class JumpBridge(nn.Module):
         self.register_buffer("zero", torch.zeros((), dtype=torch.float64))
 
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
-        """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms, 3)."""
+        """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
+        3)."""
         now = int(phase.item())
         # Detached, and the model's parameters ask for no gradient: nothing here records one.
         shown = positions.detach().to(self.window)

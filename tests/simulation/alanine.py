@@ -1,4 +1,7 @@
-"""Alanine dipeptide in vacuum, and models whose jumps are known; shared by tests and the processes they start."""
+"""Alanine dipeptide in vacuum, and models whose jumps are known; shared by tests and the processes
+they start."""
+
+import functools
 
 import numpy as np
 import openmm
@@ -17,11 +20,16 @@ MD_FRAMES = 4
 LAST_RESIDUE = slice(16, 22)
 
 
+@functools.cache
+def forcefield():
+    """Amber ff14SB; half a second to read."""
+    return app.ForceField("amber14-all.xml")
+
+
 def peptide(constraints=app.HBonds, **options):
     """Topology, system and positions (nm)."""
     pdb = app.PDBFile(str(packaged_structure("alanine-dipeptide")))
-    forcefield = app.ForceField("amber14-all.xml")
-    system = forcefield.createSystem(pdb.topology, constraints=constraints, **options)
+    system = forcefield().createSystem(pdb.topology, constraints=constraints, **options)
     return pdb.topology, system, pdb.positions
 
 
@@ -48,7 +56,8 @@ def fail_if(fail: torch.Tensor) -> torch.Tensor:
 
 
 class KnownJump(TrajectoryModel):
-    """Moves the last residue by `shift`, then turns the whole molecule by `turn`; or fails in a stated way."""
+    """Moves the last residue by `shift`, then turns the whole molecule by `turn`; or fails in a
+    stated way."""
 
     def __init__(self, spec, shift=0.0, turn=0.0, fail=0.0):
         super().__init__(spec)
@@ -79,7 +88,8 @@ class Stretch(KnownJump):
 
 
 class WindowEcho(KnownJump):
-    """Moves every atom by what it moved since the window's first frame: breaks constraints, shows the window."""
+    """Moves every atom by what it moved since the window's first frame: breaks constraints, shows
+    the window."""
 
     def jump(self, window, base):
         return base + (window[-1] - window[0]).to(base), self.rotation.expand(base.shape[0], 3, 3)

@@ -1,8 +1,13 @@
 """Fixtures of the simulation tests."""
 
 import importlib.util
+import sys
+from pathlib import Path
 
 import pytest
+
+# The modules that the tests here share (and that the processes they start import, too).
+sys.path.insert(0, str(Path(__file__).parent))
 
 HAVE_OPENMMTORCH = importlib.util.find_spec("openmmtorch") is not None
 

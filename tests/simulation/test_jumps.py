@@ -121,7 +121,8 @@ def test_energy_change_is_that_of_the_state():
 
 
 def test_metropolis_accepts_at_its_rate():
-    """Acceptance of jumps of known energy change, against min(1, exp(-change/kT)) of each attempt."""
+    """Acceptance of jumps of known energy change, against min(1, exp(-change/kT)) of each
+    attempt."""
     made = simulation(known={"shift": 0.06}, guard="metropolis", md_frames=1, seed=3)
     accepted, expected = [], []
     for _ in range(400):

@@ -113,7 +113,8 @@ def test_reset_window_starts_a_new_leg():
 
 
 def test_physical_members_see_no_stale_forces():
-    """A velocity-Verlet member keeps forces from step to step; after a jump they are of other positions."""
+    """A velocity-Verlet member keeps forces from step to step; after a jump they are of other
+    positions."""
 
     def velocity_verlet():
         integrator = openmm.CustomIntegrator(TIME_STEP)

@@ -1,0 +1,183 @@
+"""The file that a hybrid run leaves."""
+
+import shutil
+
+import h5py
+import MDAnalysis
+import numpy as np
+import pytest
+from alanine import MD_FRAMES, STEPS_PER_FRAME, TIME_STEP, arrays, peptide, simulation, window
+from openmm import app
+
+from openmm_stegmn.simulation import HybridReporter
+from openmm_stegmn.systems import packaged_structure
+
+LEG = MD_FRAMES * STEPS_PER_FRAME
+FRAME = STEPS_PER_FRAME * TIME_STEP
+
+
+def reported(path, steps=3 * (LEG + 1), **options):
+    made = simulation(**options)
+    with HybridReporter(path, made.integrator) as reporter:
+        made.reporters.append(reporter)
+        made.step(steps)
+    return made
+
+
+def universe(path):
+    return MDAnalysis.Universe(str(packaged_structure("alanine-dipeptide")), str(path))
+
+
+def test_stock_mdanalysis_reads_it(tmp_path, backend):
+    path = tmp_path / "hybrid.h5md"
+    made = reported(path, known={}, backend=backend)
+    frames = universe(path).trajectory
+    times = [ts.time for ts in frames]
+    np.testing.assert_allclose(times, FRAME * np.arange(3 * (MD_FRAMES + 1) + 1), atol=1e-9)
+    assert [int(ts.data["origin"]) for ts in frames] == [0] + 3 * ([0] * MD_FRAMES + [1])
+    assert [int(ts.data["accepted"]) for ts in frames] == [-1] + 3 * ([-1] * MD_FRAMES + [1])
+    changes = np.array([ts.data["energy_change"] for ts in frames])
+    assert np.isfinite(changes[[5, 10, 15]]).all() and np.isnan(changes).sum() == 13
+    errors = np.array([ts.data["constraint_error"] for ts in frames])
+    # The first positions are as rounded in the PDB file.
+    assert (errors[1:] < 2e-5).all() and (errors[[5, 10, 15]] < 1e-6).all()
+    steps = [int(ts.data["step"]) for ts in frames]
+    assert steps[:7] == [0, 5, 10, 15, 20, 21, 26]
+    last = frames[-1]
+    positions, velocities = arrays(made)
+    np.testing.assert_allclose(last.positions, 10 * positions, atol=1e-5)
+    np.testing.assert_allclose(last.velocities, 10 * velocities, atol=1e-3)
+    assert last.dimensions is None
+
+
+def test_frames_are_those_of_the_window(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    made = reported(path)
+    positions = np.array([ts.positions.copy() for ts in universe(path).trajectory[-3:]])
+    np.testing.assert_allclose(positions, 10 * window(made), atol=1e-5)
+
+
+@pytest.mark.parametrize(("shift", "change"), [(1.0, "finite"), (np.nan, "infinite")])
+def test_rejected_jump_makes_no_frame_and_marks_the_next(tmp_path, shift, change):
+    path = tmp_path / "hybrid.h5md"
+    reported(path, known={"shift": shift})
+    frames = universe(path).trajectory
+    times = np.array([ts.time for ts in frames])
+    np.testing.assert_allclose(np.diff(times), FRAME, atol=1e-9)
+    origins = [int(ts.data["origin"]) for ts in frames]
+    assert origins == [0] * (MD_FRAMES + 1) + 2 * ([2] + [0] * (MD_FRAMES - 1))
+    marked = frames[MD_FRAMES + 1]
+    assert marked.data["accepted"] == 0
+    assert marked.data["energy_change"] > 40
+    assert np.isinf(marked.data["energy_change"]) == (change == "infinite")
+
+
+def test_settings_are_in_the_file(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    made = reported(path, steps=1)
+    with h5py.File(path) as file:
+        stored = dict(file["parameters/openmm_stegmn"].attrs)
+        assert file["h5md/creator"].attrs["name"] == "openmm-stegmn"
+    assert stored["jump_kind"] == "deterministic" and stored["model"] == "torsion-linear"
+    assert stored["seed"] == 7 and stored["md_frames"] == MD_FRAMES
+    assert stored["guard"] == made.integrator.describe()["guard"]
+
+
+def test_file_can_be_read_while_it_is_written(tmp_path):
+    """What a killed run would leave: nothing is closed here."""
+    path = tmp_path / "hybrid.h5md"
+    made = simulation()
+    made.reporters.append(HybridReporter(path, made.integrator))
+    made.step(12)
+    copy = tmp_path / "copy.h5md"
+    shutil.copy(path, copy)
+    assert len(universe(copy).trajectory) == 3
+
+
+def test_existing_file_is_not_touched(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    path.write_text("precious")
+    made = simulation()
+    with pytest.raises(FileExistsError, match="hybrid.h5md exists"):
+        HybridReporter(path, made.integrator)
+    assert path.read_text() == "precious"
+    with pytest.raises(ValueError, match="exclude"):
+        HybridReporter(path, made.integrator, append=True, overwrite=True)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        HybridReporter(tmp_path / "no" / "hybrid.h5md", made.integrator)
+    made.reporters.append(HybridReporter(path, made.integrator, append=True))
+    with pytest.raises(ValueError, match="not a hybrid trajectory"):
+        made.step(1)
+    assert path.read_text() == "precious"
+    made.reporters[-1] = HybridReporter(path, made.integrator, overwrite=True)
+    made.step(STEPS_PER_FRAME)
+    assert len(universe(path).trajectory) == 2
+
+
+@pytest.mark.parametrize("saved_at", [12, LEG, LEG + 1])
+def test_append_after_a_checkpoint(tmp_path, saved_at):
+    whole, part, checkpoint = (tmp_path / name for name in ("whole.h5md", "part.h5md", "run.chk"))
+    total = 2 * (LEG + 1) + 8
+    made = simulation()
+    made.reporters.append(HybridReporter(whole, made.integrator))
+    made.step(saved_at)
+    made.saveCheckpoint(str(checkpoint))
+    made.step(3)
+    shutil.copy(whole, part)  # a run that was killed after its checkpoint
+    made.step(total - saved_at - 3)
+    made.reporters[0].close()
+
+    again = simulation()
+    again.loadCheckpoint(str(checkpoint))
+    with HybridReporter(part, again.integrator, append=True) as reporter:
+        again.reporters.append(reporter)
+        again.step(total - saved_at)
+    ours, theirs = universe(part).trajectory, universe(whole).trajectory
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one.positions, other.positions)
+        np.testing.assert_array_equal(one.velocities, other.velocities)
+        assert one.time == other.time
+        np.testing.assert_equal(dict(one.data), dict(other.data))
+
+
+def test_append_refuses_another_run(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    reported(path, steps=1)
+    before = path.read_bytes()
+    other = simulation(jumps=2)
+    other.reporters.append(HybridReporter(path, other.integrator, append=True))
+    with pytest.raises(ValueError, match="other settings, jumps 1 .now 2."):
+        other.step(1)
+    foreign = simulation()
+    foreign.topology = next_residue_name(foreign.topology)
+    foreign.reporters.append(HybridReporter(path, foreign.integrator, append=True))
+    with pytest.raises(ValueError, match="another system"):
+        foreign.step(1)
+    with h5py.File(path) as file:
+        assert len(file["particles/trajectory/position/value"]) == 1
+    assert len(before) == path.stat().st_size
+
+
+def next_residue_name(topology):
+    changed = app.Modeller(topology, peptide()[2]).topology
+    next(changed.residues()).name = "XXX"
+    return changed
+
+
+def test_append_without_a_file_begins_one(tmp_path):
+    made = simulation()
+    made.reporters.append(HybridReporter(tmp_path / "new.h5md", made.integrator, append=True))
+    made.step(1)
+    assert len(universe(tmp_path / "new.h5md").trajectory) == 1
+
+
+def test_nothing_is_written_for_broken_positions(tmp_path):
+    made = simulation()
+    positions = arrays(made)[0]
+    positions[0] = np.inf
+    made.context.setPositions(positions)
+    made.reporters.append(HybridReporter(tmp_path / "hybrid.h5md", made.integrator))
+    with pytest.raises(ValueError, match="not finite"):
+        made.step(10)
+    assert not (tmp_path / "hybrid.h5md").exists()
