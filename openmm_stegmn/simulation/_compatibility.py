@@ -58,6 +58,21 @@ def check_fit(system, topology, model):
     _check_constraints(system, spec)
 
 
+def check_integrator(integrator):
+    """Raise ValueError unless `integrator` can be the physical member of a propagator."""
+    if not isinstance(integrator, openmm.Integrator) or isinstance(
+        integrator, openmm.CompoundIntegrator
+    ):
+        raise ValueError(
+            f"integrator must be one ordinary OpenMM integrator, found {type(integrator).__name__}."
+        )
+    if not integrator.thisown:
+        raise ValueError(
+            f"This {type(integrator).__name__} already belongs to another propagator or "
+            "CompoundIntegrator: make a new one."
+        )
+
+
 def steps_per_frame(model, integrator):
     """Number of physical steps in the model's frame interval.
 

@@ -3,10 +3,8 @@
 import math
 import warnings
 
-import openmm
-
 from ._backends import build_bridge_force
-from ._compatibility import check_fit, leftover_bridge, steps_per_frame
+from ._compatibility import check_fit, check_integrator, leftover_bridge, steps_per_frame
 from ._constraints import system_constraints, worst_constraint_error
 from ._guard import DEFAULT_ENERGY_THRESHOLD, Guard, kind_of_jump
 from ._jump_integrator import BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS, JumpIntegrator
@@ -88,7 +86,7 @@ class STEGMNPropagator(HybridStepping):
     ):
         jump_guard = Guard(guard, float(energy_threshold))
         check_velocity_rule(velocities)
-        _check_integrator(integrator)
+        check_integrator(integrator)
         check_fit(system, topology, model)
         schedule = Schedule(
             history=model.history,
@@ -222,20 +220,6 @@ class STEGMNPropagator(HybridStepping):
 
     def __reduce__(self):
         self.__copy__()
-
-
-def _check_integrator(integrator):
-    if not isinstance(integrator, openmm.Integrator) or isinstance(
-        integrator, openmm.CompoundIntegrator
-    ):
-        raise ValueError(
-            f"integrator must be one ordinary OpenMM integrator, found {type(integrator).__name__}."
-        )
-    if not integrator.thisown:
-        raise ValueError(
-            f"This {type(integrator).__name__} already belongs to another propagator or "
-            "CompoundIntegrator: make a new one."
-        )
 
 
 def _share_seed(integrator, jumper, seed):

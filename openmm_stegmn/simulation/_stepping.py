@@ -33,13 +33,13 @@ class HybridStepping(openmm.CompoundIntegrator):
         self.wall_seconds_jumps = 0.0
 
     def step(self, steps):
-        """Advance by `steps` steps of the schedule; however they are portioned, the trajectory is
-        the same.
+        """Advance by `steps` steps of the schedule, portioned in any way.
 
         Raises
         ------
         ValueError
-            If positions are not finite before the first step, or the time step was changed.
+            If positions are not finite before the first step or before a jump, or if the time step
+            was changed.
         Exception
             What the model raised in a jump, with its own type and traceback where the back-end
             keeps them. The state is then as before that jump, and the simulation can go on.
@@ -56,35 +56,24 @@ class HybridStepping(openmm.CompoundIntegrator):
                 remaining -= self._walk(context, remaining)
 
     def start(self):
-        """Record the current positions as the first frame, if the window is empty; `step` does this
-        by itself."""
+        """Record the first frame, if the window is empty; `step` does so by itself."""
         if self._jumper["window_frames"] > 0:
             return
         context = self._context()
-        positions = context.getState(positions=True).getPositions(asNumpy=True)._value
-        broken = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-        if len(broken):
-            raise ValueError(
-                f"The position of atom {broken[0]} is not finite ({len(broken)} of "
-                f"{len(positions)} atoms): set finite positions before stepping."
-            )
+        _require_finite(context.getState(positions=True), "set finite positions before stepping")
         self._record(context)
         self._jumper["leg_frames"] = 0  # no leg has led here
 
     def reset_window(self):
-        """Forget the window and start a new leg. Call it after positions were set or minimised in
-        the middle of a run."""
+        """Start a new window and leg: after positions were set or minimised in mid-run."""
         for name in ("window_frames", "leg_steps", "leg_frames", "burst", "rejection_pending"):
             self._jumper[name] = 0
 
     def steps_to_next_frame(self):
-        """Steps until the next frame may be there: 1 if a jump is due, else the rest of the current
-        frame's physical steps."""
-        return (
-            1
-            if self._jump_due()
-            else self._schedule.steps_per_frame - int(self._jumper["leg_steps"])
-        )
+        """Steps until there may be a new frame: 1 for a jump, or what is left of a physical one."""
+        if self._jump_due():
+            return 1
+        return self._schedule.steps_per_frame - int(self._jumper["leg_steps"])
 
     def at_frame(self):
         """Whether the positions are those of the last frame: no physical step since."""
@@ -118,6 +107,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         before = self._jumper.snapshot()
         count, now = context.getStepCount(), context.getTime()
         state = context.getState(positions=True, velocities=True)
+        _require_finite(state, "the physical steps blew up; try a shorter time step")
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         try:
             self._run_jumper(context, JUMP)
@@ -165,20 +155,27 @@ class HybridStepping(openmm.CompoundIntegrator):
 
     def _check_time_step(self):
         step = self._physics.getStepSize().value_in_unit(unit.picosecond)
-        if (
-            abs(self._schedule.frame_interval / step - self._schedule.steps_per_frame)
-            > 1e-6 * self._schedule.steps_per_frame
-        ):
+        count, interval = self._schedule.steps_per_frame, self._schedule.frame_interval
+        if abs(count * step - interval) > 1e-6 * interval:
             raise ValueError(
-                f"The time step is now {1000 * step:g} fs, but {self._schedule.steps_per_frame} "
-                f"steps must make the model's frame interval of {self._schedule.frame_interval:g} "
-                "ps: make a new propagator for another time step."
+                f"The time step is now {1000 * step:g} fs, but {count} steps must make the model's "
+                f"frame interval of {interval:g} ps: make a new propagator for another time step."
             )
 
     def _current_temperature(self):
         if self._temperature is not None or not hasattr(self._physics, "getTemperature"):
             return self._temperature or 0.0
         return in_kelvin(self._physics.getTemperature())
+
+
+def _require_finite(state, advice):
+    positions = state.getPositions(asNumpy=True)._value
+    broken = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if len(broken):
+        raise ValueError(
+            f"The position of atom {broken[0]} is not finite ({len(broken)} of {len(positions)} "
+            f"atoms): {advice}."
+        )
 
 
 def in_kelvin(temperature):

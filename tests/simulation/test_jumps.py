@@ -249,6 +249,17 @@ def test_positions_that_are_not_finite_are_refused_before_anything_happens():
     assert made.currentStep == 0 and made.integrator.statistics.frames == 0
 
 
+def test_physics_that_blew_up_is_told_before_a_jump():
+    made = simulation()
+    made.step(LEG)
+    positions = arrays(made)[0]
+    positions[3, 1] = np.nan
+    made.context.setPositions(positions)
+    with pytest.raises(ValueError, match="atom 3 is not finite.*blew up"):
+        made.step(1)
+    assert made.integrator.statistics.attempted == 0
+
+
 def test_statistics_are_told():
     made = simulation(known={"shift": 1.0})
     made.step(LEG + 1)
