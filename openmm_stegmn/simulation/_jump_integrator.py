@@ -44,7 +44,7 @@ _GLOBALS = (
     "window_frames", "leg_steps", "leg_frames", "burst", "rejection_pending",
     # the jump in hand, and the last frame
     "energy_before", "energy_after", "energy_change", "nonfinite", "constraint_error", "finite",
-    "constrained", "cause", "origin",
+    "constrained", "cause", "origin", "drift_x", "drift_y", "drift_z",
     # statistics
     "frames", "physical_steps", "attempted", "accepted", "rejected_energy", "rejected_nonfinite",
     "rejected_constraints", "worst_constraint_error", "energy_change_sum",
@@ -62,9 +62,11 @@ class JumpIntegrator(openmm.CustomIntegrator):
         A velocity rule.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
+    mass : float or None
+        See `resting_mass`.
     """
 
-    def __init__(self, schedule, guard, velocities, constraint_tolerance):
+    def __init__(self, schedule, guard, velocities, constraint_tolerance, mass=None):
         super().__init__(0.0)
         self.setIntegrationForceGroups(PHYSICS_GROUPS)
         self.setConstraintTolerance(POLISH_TOLERANCE)
@@ -93,7 +95,7 @@ class JumpIntegrator(openmm.CustomIntegrator):
         self.projects = velocities in PROJECTED_RULES
         if self.projects:
             self.beginIfBlock(f"action = {PROJECT}")
-            add_projection(self, velocities)
+            add_projection(self, velocities, mass)
             self.endBlock()
 
     def __getitem__(self, name):

@@ -11,7 +11,7 @@ from ._jump_integrator import BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS, JumpInteg
 from ._schedule import Schedule
 from ._statistics import FrameRecord, JumpStatistics, Origin
 from ._stepping import HybridStepping, in_kelvin
-from ._velocities import check_velocity_rule
+from ._velocities import check_velocity_rule, resting_mass
 
 
 class STEGMNPropagator(HybridStepping):
@@ -110,7 +110,7 @@ class STEGMNPropagator(HybridStepping):
 
         super().__init__()
         jumper = JumpIntegrator(
-            schedule, jump_guard, velocities, constraint_tolerance=float(constraint_tolerance)
+            schedule, jump_guard, velocities, float(constraint_tolerance), resting_mass(system)
         )
         _share_seed(integrator, jumper, seed)
         groups = integrator.getIntegrationForceGroups()

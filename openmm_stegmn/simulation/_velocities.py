@@ -3,7 +3,7 @@
 =========== ======================================================================================
 rule        velocities after an accepted jump
 =========== ======================================================================================
-"maxwell"   drawn anew at the temperature, then projected on the constraints
+"maxwell"   drawn anew at the temperature, projected on the constraints, without drift
 "keep"      as they were, then projected on the constraints at the new positions
 "rotate"    each atom's velocity turned with its rigid fragment: the kinetic energy is kept
 =========== ======================================================================================
@@ -13,6 +13,9 @@ positions. After "maxwell" the difference is immaterial: the draw is independent
 "keep" and "rotate" carry the half-step velocity over as it is, an error of order dt in one step's
 force, once per jump.
 """
+
+import openmm
+from openmm import unit
 
 from ._bridge import PHASE_PARAMETER, PHASE_TURN
 
@@ -41,12 +44,33 @@ def add_turning(integrator):
     integrator.addComputePerDof("x", "jumped")
 
 
-def add_projection(integrator, rule):
+def resting_mass(system):
+    """Total mass (Da) of a system whose centre of mass is kept at rest, else None."""
+    if not any(isinstance(force, openmm.CMMotionRemover) for force in system.getForces()):
+        return None
+    masses = (system.getParticleMass(index) for index in range(system.getNumParticles()))
+    return sum(mass.value_in_unit(unit.dalton) for mass in masses)
+
+
+def add_projection(integrator, rule, mass):
     """Append the computations of "maxwell" or "keep".
 
     They need a step of their own: OpenMM projects velocities on the constraints as they were at the
     start of a step, which in the step of the jump is before the atoms moved.
+
+    Parameters
+    ----------
+    integrator : openmm.CustomIntegrator
+    rule : str
+    mass : float or None
+        See `resting_mass`: a draw for such a system has no drift either, or the temperature of the
+        frame would come out high by 3 degrees of freedom.
     """
     if rule == "maxwell":
         integrator.addComputePerDof("v", "sqrt(kT/m)*gaussian")
     integrator.addConstrainVelocities()
+    if rule == "maxwell" and mass is not None:
+        for axis in "xyz":
+            # A sum runs over all three components of the vector that _x gives, which are equal.
+            integrator.addComputeSum(f"drift_{axis}", f"m*_{axis}(v)/{3 * mass!r}")
+        integrator.addComputePerDof("v", "v-vector(drift_x,drift_y,drift_z)")
