@@ -56,7 +56,7 @@ def main():
             model = train(build_model(spec), training, config, progress=False)
             seconds = time.perf_counter() - start
             accuracies[name] = evaluate(model.to(device), test)
-            rise = energy_rise(model.cpu(), test.subset(1000), molecule.system)
+            rise = energy_rise(model, test.subset(1000).to(device), molecule.system)
             quantiles = rise.quantile(torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)).tolist()
             accepted = (rise <= 10 * GAS_CONSTANT * TEMPERATURE).double().mean().item()
             records.append(
@@ -66,8 +66,8 @@ def main():
             low, middle, high = quantiles
             print(f"{interval:g} ps {name}: ΔU {middle:.1f} [{low:.1f}, {high:.1f}], {accepted:.1%}, {seconds:.0f} s", flush=True)
         print(f"\nframe interval {interval:g} ps\n\n{accuracy_table(accuracies, model)}\n", flush=True)
-    with open(options.output, "w") as file:
-        json.dump(records, file, indent=1)
+        with open(options.output, "w") as file:
+            json.dump(records, file, indent=1)
 
 
 @torch.no_grad()
@@ -84,7 +84,8 @@ def energy_rise(model, windows, system):
 
     window, _ = windows.take(slice(None))
     before = window[:, -1].double()
-    after = torch.cat([model.jump(w, b)[0] for w, b in zip(window.split(250), before.split(250))])
+    after = torch.cat([model.jump(w, b)[0] for w, b in zip(window.split(250), before.split(250))]).cpu()
+    before = before.cpu()
     return torch.tensor([energy(b) - energy(a) for a, b in zip(before, after)], dtype=torch.float64)
 
 

@@ -7,7 +7,7 @@ from ..mechanics import superpose, wrap_angle
 from ._interface import TrajectoryModel, unmoved
 from ._registry import register
 from ._spec import ModelSpec
-from .layers import LagRegression, full_regression, shared_regression
+from .layers import LagRegression, ridge_solution, shared_regression
 
 
 @register("persistence")
@@ -85,12 +85,18 @@ class CartesianRegression(TrajectoryModel):
             features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
             self.weights.copy_(shared_regression(features, step.reshape(-1)))
         elif self.mode == "full":
+            # Features of atom i are y − y_i, with y the 3 × TN coordinates and y_i its last ones, so that one Gram matrix
+            # of y gives those of all atoms.
             n, lags = self.spec.n_atoms, self.spec.history
-            rows = windows.reshape(-1, lags * n, 3).double()
+            centred = windows - last.mean(1)[:, None, None]
+            y = centred.reshape(-1, lags * n, 3).transpose(1, 2).reshape(-1, lags * n).double()
+            steps = step.transpose(1, 2).reshape(-1, n).double()
+            gram, moment = y.T @ y, y.T @ steps
             for atom in range(n):
-                features = (rows - windows[:, -1, atom, None].double()).transpose(1, 2).reshape(-1, lags * n)
-                weights = full_regression(features, step[:, atom].reshape(-1, 1).double(), self.ridge)
-                self.weights[atom] = weights[:, 0].to(self.weights)
+                own = (lags - 1) * n + atom
+                cross, overlap = gram[own], y[:, own] @ steps[:, atom]
+                moved = gram - cross[:, None] - cross[None] + cross[own]
+                self.weights[atom] = ridge_solution(moved, moment[:, atom] - overlap, self.ridge).to(self.weights)
 
     def _align(self, frames, reference):
         return superpose(frames, reference, self.context.masses.to(frames)) if self.superposed else frames

@@ -34,7 +34,9 @@ class LagRegression(nn.Module):
     def fit(self, past: Tensor, step: Tensor) -> None:
         """Least squares of ``step (n, n_coordinates)`` on ``past (n, T - 1, n_coordinates)``."""
         if self.coupled:
-            self.weights.copy_(full_regression(past.flatten(1), step, self.ridge).T)
+            features = past.flatten(1).double()
+            weights = ridge_solution(features.T @ features, features.T @ step.double(), self.ridge)
+            self.weights.copy_(weights.T)
         else:
             features = past.transpose(1, 2).reshape(-1, past.shape[1])
             self.weights.copy_(shared_regression(features, step.reshape(-1)))
@@ -45,12 +47,13 @@ def shared_regression(features: Tensor, target: Tensor) -> Tensor:
     return torch.linalg.lstsq(features.double(), target.double().unsqueeze(-1)).solution.squeeze(-1).to(features)
 
 
-def full_regression(features: Tensor, target: Tensor, ridge: float) -> Tensor:
-    """Ridge regression of ``(n, m)`` on ``(n, k)``, in float64; returns ``(k, m)``."""
-    features = features.double()
-    gram = features.T @ features
+def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
+    """Ridge regression from the Gram matrix ``(k, k)`` and the moments ``(k,)`` or ``(k, m)`` of the features, float64.
+
+    The penalty is relative to the mean square of the features. It also takes care of a feature that is identically zero,
+    as the last frame's own is for the coordinate that all are measured from.
+    """
     penalty = ridge * gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-    gram.diagonal().add_(penalty)
-    # The last frame's own feature is identically zero for the atom it is measured from: a pseudo-inverse by the
-    # penalty alone, which the Cholesky factor tolerates.
-    return torch.cholesky_solve(features.T @ target.double(), torch.linalg.cholesky(gram)).to(target)
+    factor = torch.linalg.cholesky(gram + penalty * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    columns = moment if moment.dim() == 2 else moment[:, None]
+    return torch.cholesky_solve(columns, factor).reshape(moment.shape)
