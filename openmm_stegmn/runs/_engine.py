@@ -180,6 +180,8 @@ def _stopped_by_signals(stop: threading.Event):
         yield stop
         return
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A signal that is ignored (nohup, a shell's background job) stays ignored.
+    usual = {number: old for number, old in usual.items() if old not in (signal.SIG_IGN, None)}
 
     def restore():
         for number, handler in usual.items():
