@@ -41,7 +41,7 @@ def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         eye = torch.eye(3, dtype=mobile.dtype, device=mobile.device)
         # Atoms on a line leave the turn about it free; the small term keeps that direction at zero.
         stiffness = trace * eye - overlap + 1e-6 * trace.abs() * eye
-        compliance = torch.linalg.pinv(stiffness)
+        compliance = torch.linalg.inv(stiffness)
     step = (compliance @ torque.unsqueeze(-1)).squeeze(-1)
     return rotation_matrix(step - step.detach()) @ rotation
 

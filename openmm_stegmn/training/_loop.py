@@ -25,10 +25,11 @@ class _WindowNumbers(Dataset):
 
 
 class TorsionTask(lightning.LightningModule):
-    r"""Fit the increments of the rotatable bonds, on the circle.
+    r"""Fit the increments of the rotatable bonds: on the circle, and by where they put the atoms.
 
-    The loss is :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b)) / s_b`, where :math:`s_b` is what the last frame as the
-    prediction would give, so that every bond counts the same.
+    The loss has two terms, each relative to what the last frame as the prediction would give:
+    :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b))`, in which every bond counts the same, and the mean square distance
+    between the atoms as the predicted and as the true increments place them, in which a bond counts by what it moves.
 
     Parameters
     ----------
@@ -44,9 +45,11 @@ class TorsionTask(lightning.LightningModule):
         self.windows = windows
         with torch.no_grad():
             sample, target = windows.subset(20_000).take(slice(None))
-            body = model.context.body
-            spread = (1 - torch.cos(body.torsions(target) - body.torsions(sample[:, -1]))).mean(0)
-        self.register_buffer("scale", spread.clamp_min(1e-6))
+            last = sample[:, -1]
+            angles = self._true_increments(last, target)
+            moved, _ = model.context.body.move(last, angles)
+            self.register_buffer("angle_scale", (1 - torch.cos(angles)).mean(0).clamp_min(1e-6))
+            self.register_buffer("position_scale", (moved - last).square().mean().clamp_min(1e-6))
 
     def on_fit_start(self):
         """Move the frames to where the model is."""
@@ -55,11 +58,19 @@ class TorsionTask(lightning.LightningModule):
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""
         window, target = self.windows.take(index)
-        body = self.model.context.body
-        angles = body.torsions(target) - body.torsions(window[:, -1])
-        loss = ((1 - torch.cos(self.model.increments(window) - angles)) / self.scale).mean()
+        body, last = self.model.context.body, window[:, -1]
+        angles, predicted = self._true_increments(last, target), self.model.increments(window)
+        on_circle = ((1 - torch.cos(predicted - angles)) / self.angle_scale).mean()
+        with torch.no_grad():
+            goal, _ = body.move(last, angles)
+        moved, _ = body.move(last, predicted)
+        loss = on_circle + (moved - goal).square().mean() / self.position_scale
         self.log("loss", loss, prog_bar=True)
         return loss
+
+    def _true_increments(self, last, target):
+        body = self.model.context.body
+        return body.torsions(target) - body.torsions(last)
 
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""
