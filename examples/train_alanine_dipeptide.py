@@ -70,7 +70,7 @@ def build(name, molecule, options):
     return build_model(spec)
 
 
-def with_provenance(model.cpu(), options, accuracies):
+def with_provenance(model, options, accuracies):
     """The model with a record of how it was made."""
     provenance = {
         "script": "examples/train_alanine_dipeptide.py",
