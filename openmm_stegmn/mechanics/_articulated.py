@@ -11,9 +11,9 @@ from ._superpose import best_rotation
 class ArticulatedBody(nn.Module):
     r"""Molecules as trees of rigid fragments that turn about rotatable bonds.
 
-    The generalised coordinates of a step are one angle for each rotatable bond and, for each molecule, a
-    translation and a rotation. Bond lengths, bond angles and ring shapes are those of the frame that is moved, so
-    every distance that OpenMM can constrain is kept to rounding.
+    The generalised coordinates of a step are one angle for each rotatable bond and, for each
+    molecule, a translation and a rotation. Bond lengths, bond angles and ring shapes are those of
+    the frame that is moved, so every distance that OpenMM can constrain is kept to rounding.
 
     ======================  ===========================  =====  =================================================
     quantity                shape                        unit   meaning
@@ -24,7 +24,8 @@ class ArticulatedBody(nn.Module):
     ``translation``         ``(..., n_molecules, 3)``    Å      of the molecule's centre of mass
     ======================  ===========================  =====  =================================================
 
-    Angles are pseudoscalars (they change sign under reflection), rotations pseudovectors, translations vectors.
+    Angles are pseudoscalars (they change sign under reflection), rotations pseudovectors,
+    translations vectors.
 
     Parameters
     ----------
@@ -38,24 +39,32 @@ class ArticulatedBody(nn.Module):
         index = lambda rows, width: torch.tensor(rows, dtype=torch.long).reshape(-1, width)  # noqa: E731
         n_atoms, n_bonds = len(tree.fragment_of_atom), len(tree.axes)
         self.n_bonds, self.n_molecules = n_bonds, tree.n_molecules
-        self.register_buffer("fragment_of_atom", torch.tensor(tree.fragment_of_atom, dtype=torch.long))
-        self.register_buffer("molecule_of_atom", torch.tensor(tree.molecule_of_atom, dtype=torch.long))
+        self.register_buffer(
+            "fragment_of_atom", torch.tensor(tree.fragment_of_atom, dtype=torch.long)
+        )
+        self.register_buffer(
+            "molecule_of_atom", torch.tensor(tree.molecule_of_atom, dtype=torch.long)
+        )
         axes, references = index(tree.axes, 2), index(tree.references, 2)
         #: Atoms i, j, k, l of each torsion, ``(n_bonds, 4)``; j–k is the axis and k's side turns.
         self.register_buffer(
-            "torsion_atoms", torch.stack([references[:, 0], axes[:, 0], axes[:, 1], references[:, 1]], 1)
+            "torsion_atoms",
+            torch.stack([references[:, 0], axes[:, 0], axes[:, 1], references[:, 1]], 1),
         )
         masses = torch.as_tensor(masses, dtype=torch.float64)
         membership = torch.zeros(tree.n_molecules, n_atoms, dtype=torch.float64)
         membership[self.molecule_of_atom, torch.arange(n_atoms)] = masses
         total = membership.sum(1, keepdim=True)
         if (total <= 0).any():
-            raise ValueError("a molecule has no mass: an articulated body needs at least one atom with mass in each")
+            raise ValueError(
+                "a molecule has no mass: an articulated body needs at least one atom with mass in each"
+            )
         #: Row c turns positions into the centre of mass of molecule c.
         self.register_buffer("centring", membership / total)
         self.register_buffer("masses", masses)
 
-        # Bonds are sorted by depth, so each depth is a slice, and parents lie in the slice before it.
+        # Bonds are sorted by depth, so each depth is a slice, and parents lie in the slice before
+        # it.
         self._levels, start = [], 0
         first_of_previous = 0
         first_of_level = tree.n_molecules
@@ -115,7 +124,9 @@ class ArticulatedBody(nn.Module):
         for level, (start, stop) in enumerate(self._levels):
             parents = getattr(self, f"_parents_{level}")
             above = rotation[..., parents, :, :]
-            offset = (above @ shift[..., start:stop, :].unsqueeze(-1)).squeeze(-1) + offset[..., parents, :]
+            offset = (above @ shift[..., start:stop, :].unsqueeze(-1)).squeeze(-1) + offset[
+                ..., parents, :
+            ]
             rotation = above @ local[..., start:stop, :, :]
             rotations.append(rotation)
             offsets.append(offset)
@@ -133,17 +144,14 @@ class ArticulatedBody(nn.Module):
         of = self.molecule_of_atom
         mobile = mobile - self.centres(mobile)[..., of, :]
         target = target - self.centres(target)[..., of, :]
-        if self.n_molecules == 1:
-            return best_rotation(mobile, target, self.masses.to(mobile.dtype)).unsqueeze(-3)
-        weights = self.centring.to(mobile.dtype)
-        each = [best_rotation(mobile, target, weights[m]) for m in range(self.n_molecules)]
-        return torch.stack(each, -3)
+        return best_rotation(mobile, target, self.centring.to(mobile.dtype))
 
     def move(self, frame: Tensor, angles: Tensor, rotation=None, translation=None):
         r"""Forward kinematics of one step.
 
-        The fragments turn; each molecule is then superposed on where it was (mass-weighted, so that torsions alone
-        neither rotate nor shift it), rotated about its centre of mass and translated.
+        The fragments turn; each molecule is then superposed on where it was (mass-weighted, so that
+        torsions alone neither rotate nor shift it), rotated about its centre of mass and
+        translated.
 
         Returns
         -------
@@ -154,8 +162,8 @@ class ArticulatedBody(nn.Module):
 
         Notes
         -----
-        The superposition depends on the frame before and after symmetrically, so the step that undoes a step is
-        ``move(moved, -angles)``.
+        The superposition depends on the frame before and after symmetrically, so the step that
+        undoes a step is ``move(moved, -angles)``.
         """
         turned, fragment_rotations = self.turn(frame, angles)
         overall = self.superposition(turned, frame)
@@ -171,7 +179,8 @@ class ArticulatedBody(nn.Module):
         return moved, own @ fragment_rotations[..., self.fragment_of_atom, :, :]
 
     def increments(self, start: Tensor, end: Tensor):
-        """Generalised coordinates of the step from one frame to another: the inverse of :meth:`move`.
+        """Generalised coordinates of the step from one frame to another: the inverse of
+        :meth:`move`.
 
         Returns
         -------

@@ -9,8 +9,9 @@ import networkx as nx
 class FragmentTree:
     """Rooted trees of rigid fragments, one tree for each molecule.
 
-    Fragments are numbered so that the roots come first (fragment ``c`` is the root of molecule ``c``) and the
-    others follow by depth; fragment ``n_molecules + b`` hangs from its parent by rotatable bond ``b``.
+    Fragments are numbered so that the roots come first (fragment ``c`` is the root of molecule
+    ``c``) and the others follow by depth; fragment ``n_molecules + b`` hangs from its parent by
+    rotatable bond ``b``.
 
     Attributes
     ----------
@@ -39,17 +40,17 @@ class FragmentTree:
 def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     """Cut a molecule at its rotatable bonds.
 
-    A bond is rotatable if it is in no ring, if both its ends have another neighbour, and if no constraint fixes
-    the distance between two atoms that turning it would change. The root of each tree is the fragment that makes
-    it least deep, the heaviest such one on a tie.
+    A bond is rotatable if it is in no ring, if both its ends have another neighbour, and if no
+    constraint fixes the distance between two atoms that turning it would change. The root of each
+    tree is the fragment that makes it least deep, the heaviest such one on a tie.
 
     Parameters
     ----------
     n_atoms : int
     bonds : iterable of (int, int)
     constraints : iterable of (int, int)
-        Pairs whose distance is constrained; a pair that is not bonded (rigid water's H–H, H–C–H angles) is
-        honoured as described above.
+        Pairs whose distance is constrained; a pair that is not bonded (rigid water's H–H, H–C–H
+        angles) is honoured as described above.
     elements : sequence of str, optional
         With elements, torsions are measured from heavy neighbours where there are any.
 
@@ -69,19 +70,24 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     graph = nx.Graph()
     graph.add_nodes_from(range(n_atoms))
     graph.add_edges_from(bonds)
-    # Atoms held together by constraints alone (a rigid water that lists no bonds) are one body as well.
+    # Atoms held together by constraints alone (a rigid water that lists no bonds) are one body as
+    # well.
     connected = graph.copy()
     connected.add_edges_from(constraints)
 
     rotatable = {
-        frozenset(bond) for bond in nx.bridges(graph) if all(graph.degree[atom] > 1 for atom in bond)
+        frozenset(bond)
+        for bond in nx.bridges(graph)
+        if all(graph.degree[atom] > 1 for atom in bond)
     }
     rotatable -= _frozen_by_constraints(graph, rotatable, constraints)
 
     rigid = connected.copy()
     rigid.remove_edges_from(tuple(bond) for bond in rotatable)
     # A bond may be cut only if that does separate its ends (a constraint can bridge it).
-    piece_of_atom = {atom: p for p, piece in enumerate(nx.connected_components(rigid)) for atom in piece}
+    piece_of_atom = {
+        atom: p for p, piece in enumerate(nx.connected_components(rigid)) for atom in piece
+    }
     cut = [tuple(sorted(b)) for b in rotatable if len({piece_of_atom[a] for a in b}) == 2]
     pieces = nx.Graph()
     pieces.add_nodes_from(set(piece_of_atom.values()))

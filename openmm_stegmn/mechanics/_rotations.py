@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-# Below this squared angle the closed form loses digits (and its derivatives blow up), and four terms of the
-# series are exact to float64 rounding: the fifth term is 0.01**5 / 10! < 1e-16.
+# Below this squared angle the closed form loses digits (and its derivatives blow up), and four
+# terms of the series are exact to float64 rounding: the fifth term is 0.01**5 / 10! < 1e-16.
 _SERIES_BELOW = 1e-2
 
 
@@ -36,12 +36,15 @@ def rotation_matrix(rotation_vector: Tensor) -> Tensor:
     """
     square = (rotation_vector * rotation_vector).sum(-1)
     near = square < _SERIES_BELOW
-    # The branch that is not taken must be finite too, or its NaN reaches the gradient through torch.where.
+    # The branch that is not taken must be finite too, or its NaN reaches the gradient through
+    # torch.where.
     safe = torch.where(near, torch.ones_like(square), square)
     angle = torch.sqrt(safe)
     s, series = square, torch.where(near, square, torch.zeros_like(square))
     first = torch.where(
-        near, 1 - series / 6 * (1 - series / 20 * (1 - series / 42 * (1 - series / 72))), torch.sin(angle) / angle
+        near,
+        1 - series / 6 * (1 - series / 20 * (1 - series / 42 * (1 - series / 72))),
+        torch.sin(angle) / angle,
     )
     half = torch.sin(angle / 2)
     second = torch.where(
@@ -82,7 +85,8 @@ def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:
-    """Axis times angle of a rotation matrix, angle in [0, π); the inverse of :func:`rotation_matrix`.
+    """Axis times angle of a rotation matrix, angle in [0, π); the inverse of
+    :func:`rotation_matrix`.
 
     Not meant for rotations within 1e-3 rad of π, where the axis is ill-conditioned.
     """

@@ -7,41 +7,52 @@ from ._rotations import rotation_matrix
 
 
 def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Proper rotation that brings ``mobile`` closest to ``target`` (Kabsch 1976), both already centred.
+    """Proper rotation that brings ``mobile`` closest to ``target`` (Kabsch 1976), both already
+    centred.
 
     Parameters
     ----------
     mobile, target : Tensor, ``(..., n_atoms, 3)``
         Relative to their weighted centres.
-    weights : Tensor, ``(n_atoms,)``
+    weights : Tensor, ``(n_atoms,)`` or ``(n_molecules, n_atoms)``
+        With several rows, each molecule is fitted by itself: a row is zero for all other atoms.
 
     Returns
     -------
-    Tensor, ``(..., 3, 3)``
-        Minimises the weighted sum of squared distances. Its derivative comes from the condition that this sum is
-        stationary (implicit function theorem), not from the singular value decomposition, whose own derivative
-        is infinite for symmetric molecules.
+    Tensor, ``(..., 3, 3)`` or ``(..., n_molecules, 3, 3)``
+        Minimises the weighted sum of squared distances. Its derivative comes from the condition
+        that this sum is stationary (implicit function theorem), not from the singular value
+        decomposition, whose own derivative is infinite for symmetric molecules.
     """
+    products = (target.unsqueeze(-1) * mobile.unsqueeze(-2)).flatten(-2)
+    covariance = (torch.atleast_2d(weights) @ products).unflatten(-1, (3, 3))
+    rotation = _nearest_rotation(covariance)
+    return rotation if weights.dim() == 2 else rotation.squeeze(-3)
+
+
+def _nearest_rotation(covariance: Tensor) -> Tensor:
+    """Rotation R that maximises the trace of Rᵀ C, for C = Σ w target mobileᵀ ``(..., 3, 3)``."""
     with torch.no_grad():
-        covariance = torch.einsum("n,...ni,...nj->...ij", weights, target, mobile)
         u, _, vh = torch.linalg.svd(covariance.double())
         sign = torch.linalg.det(u @ vh)
         u = torch.cat([u[..., :2], u[..., 2:] * sign[..., None, None]], -1)
-        rotation = (u @ vh).to(mobile.dtype)
-    if not (torch.is_grad_enabled() and (mobile.requires_grad or target.requires_grad)):
+        rotation = (u @ vh).to(covariance.dtype)
+    if not (torch.is_grad_enabled() and covariance.requires_grad):
         return rotation
-    # At the optimum Σ w target × (R mobile) = 0. One Newton step for a left rotation vector changes nothing in
-    # value, and carries the exact derivative.
-    turned = mobile @ rotation.transpose(-1, -2)
-    torque = torch.einsum("n,...ni->...i", weights, torch.cross(turned, target.expand_as(turned), dim=-1))
+    # At the optimum Σ w (R mobile) × target = 0: the overlap R Cᵀ is symmetric. One Newton step for
+    # a left rotation vector changes nothing in value, and carries the exact derivative.
+    overlap = rotation @ covariance.transpose(-1, -2)
+    skew = overlap - overlap.transpose(-1, -2)
+    torque = torch.stack([skew[..., 1, 2], skew[..., 2, 0], skew[..., 0, 1]], -1)
     with torch.no_grad():
-        overlap = torch.einsum("n,...ni,...nj->...ij", weights, turned, target)
-        overlap = (overlap + overlap.transpose(-1, -2)) / 2
         trace = overlap.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
-        eye = torch.eye(3, dtype=mobile.dtype, device=mobile.device)
-        # Atoms on a line leave the turn about it free; the small term keeps that direction at zero.
-        stiffness = trace * eye - overlap + 1e-6 * trace.abs() * eye
-        compliance = torch.linalg.inv(stiffness)
+        eye = torch.eye(3, dtype=covariance.dtype, device=covariance.device)
+        # Atoms on a line leave the turn about it free; the small term keeps that direction at zero,
+        # and a lone atom (no overlap at all) invertible.
+        limits = torch.finfo(covariance.dtype)
+        small = limits.eps**0.75 * trace.abs() + limits.tiny**0.5
+        symmetric = (overlap + overlap.transpose(-1, -2)) / 2
+        compliance = torch.linalg.inv(trace * eye - symmetric + small * eye)
     step = (compliance @ torque.unsqueeze(-1)).squeeze(-1)
     return rotation_matrix(step - step.detach()) @ rotation
 
