@@ -2,9 +2,10 @@
 
     python benchmarks/frame_interval.py --output frame_interval.json
 
-For each interval a STEGMN and the linear baselines are trained on the same plain molecular dynamics of alanine dipeptide
-(ff14SB, OBC2, 300 K) and measured on trajectories from other seeds: error in torsions and positions, energy of the
-jumped frame minus energy of the frame before, and how many jumps rise by less than 10 kT.
+For each interval a STEGMN and the linear baselines are trained on the same plain molecular dynamics
+of alanine dipeptide (ff14SB, OBC2, 300 K) and measured on trajectories from other seeds: error in
+torsions and positions, energy of the jumped frame minus energy of the frame before, and how many
+jumps rise by less than 10 kT.
 """
 
 import argparse
@@ -27,6 +28,7 @@ TEMPERATURE = 300.0
 
 
 def main():
+    """Run the command line."""
     options = parse()
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -38,7 +40,10 @@ def main():
         molecule.system, molecule.positions, range(1, options.replicas + 3), n_frames,
         frame_interval=RECORDED_EVERY, processes=options.processes,
     )  # fmt: skip
-    print(f"simulated {len(trajectories)} × {options.nanoseconds:g} ns in {time.perf_counter() - start:.0f} s", flush=True)
+    seconds = time.perf_counter() - start
+    print(
+        f"simulated {len(trajectories)} × {options.nanoseconds:g} ns in {seconds:.0f} s", flush=True
+    )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     records = []
     for interval in options.intervals:
@@ -48,11 +53,17 @@ def main():
         accuracies = {}
         for name in options.models or MODELS:
             spec = ModelSpec(
-                architecture=name, history=options.history, frame_interval=interval, temperature=TEMPERATURE, **describe
+                architecture=name,
+                history=options.history,
+                frame_interval=interval,
+                temperature=TEMPERATURE,
+                **describe,
             )
             torch.manual_seed(options.seed)
             start = time.perf_counter()
-            config = TrainingConfig(steps=options.steps, batch_size=options.batch_size, seed=options.seed)
+            config = TrainingConfig(
+                steps=options.steps, batch_size=options.batch_size, seed=options.seed
+            )
             model = train(build_model(spec), training, config, progress=False)
             seconds = time.perf_counter() - start
             accuracies[name] = evaluate(model.to(device), test)
@@ -60,12 +71,19 @@ def main():
             quantiles = rise.quantile(torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)).tolist()
             accepted = (rise <= 10 * GAS_CONSTANT * TEMPERATURE).double().mean().item()
             records.append(
-                {"benchmark": "frame_interval", "interval_ps": interval, "model": name, "train_seconds": seconds,
-                 "energy_rise_quantiles": quantiles, "below_10_kT": accepted, **accuracies[name].as_dict()}
+                {"benchmark": "frame_interval", "interval_ps": interval, "model": name,
+                 "train_seconds": seconds, "energy_rise_quantiles": quantiles,
+                 "below_10_kT": accepted, **accuracies[name].as_dict()}
             )  # fmt: skip
             low, middle, high = quantiles
-            print(f"{interval:g} ps {name}: ΔU {middle:.1f} [{low:.1f}, {high:.1f}], {accepted:.1%}, {seconds:.0f} s", flush=True)
-        print(f"\nframe interval {interval:g} ps\n\n{accuracy_table(accuracies, model)}\n", flush=True)
+            print(
+                f"{interval:g} ps {name}: ΔU {middle:.1f} [{low:.1f}, {high:.1f}], "
+                f"{accepted:.1%}, {seconds:.0f} s",
+                flush=True,
+            )
+        print(
+            f"\nframe interval {interval:g} ps\n\n{accuracy_table(accuracies, model)}\n", flush=True
+        )
         with open(options.output, "w") as file:
             json.dump(records, file, indent=1)
 
@@ -74,8 +92,8 @@ def main():
 def energy_rise(model, windows, system):
     """Energy after the jump minus energy before, kJ/mol, for each window."""
     context = openmm.Context(
-        openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(system)), openmm.VerletIntegrator(0.001),
-        openmm.Platform.getPlatformByName("Reference"),
+        openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(system)),
+        openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"),
     )  # fmt: skip
 
     def energy(frame):
@@ -84,15 +102,20 @@ def energy_rise(model, windows, system):
 
     window, _ = windows.take(slice(None))
     before = window[:, -1].double()
-    after = torch.cat([model.jump(w, b)[0] for w, b in zip(window.split(250), before.split(250))]).cpu()
+    batches = zip(window.split(250), before.split(250), strict=True)
+    after = torch.cat([model.jump(w, b)[0] for w, b in batches]).cpu()
     before = before.cpu()
-    return torch.tensor([energy(b) - energy(a) for a, b in zip(before, after)], dtype=torch.float64)
+    return torch.tensor(
+        [energy(y) - energy(x) for x, y in zip(before, after, strict=True)], dtype=torch.float64
+    )
 
 
 def parse():
     """Options; the defaults give the figures in RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--intervals", type=float, nargs="+", default=[0.1, 0.5, 1, 2, 10], help="ps")
+    parser.add_argument(
+        "--intervals", type=float, nargs="+", default=[0.1, 0.5, 1, 2, 10], help="ps"
+    )
     parser.add_argument("--models", nargs="+", help="names in the registry; all by default")
     parser.add_argument("--history", type=int, default=10)
     parser.add_argument("--nanoseconds", type=float, default=3.0, help="of each replica")

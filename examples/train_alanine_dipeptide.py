@@ -1,10 +1,11 @@
-"""Train the packaged alanine dipeptide model, from nothing: simulate, train, compare with the baselines, save.
+"""Train the packaged alanine dipeptide model, from nothing: simulate, train, compare with the
+baselines, save.
 
     python examples/train_alanine_dipeptide.py --output alanine-dipeptide.safetensors
 
-The trajectory is plain Langevin dynamics of the packaged structure (ff14SB, OBC2 implicit solvent, 300 K); accuracy
-is measured on trajectories from other seeds. A GPU is used for training if there is one; without one, take fewer
-``--steps`` and a smaller ``--batch-size``.
+The trajectory is plain Langevin dynamics of the packaged structure (ff14SB, OBC2 implicit solvent,
+300 K); accuracy is measured on trajectories from other seeds. A GPU is used for training if there
+is one; without one, take fewer ``--steps`` and a smaller ``--batch-size``.
 """
 
 import argparse
@@ -27,13 +28,16 @@ RECORDED_EVERY = 0.1  # ps; frame intervals are multiples of this
 
 
 def main():
+    """Run the command line."""
     options = parse()
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     molecule = build_system()
     n_frames = round(1000 * options.nanoseconds / RECORDED_EVERY / options.replicas)
     seeds = range(options.seed, options.seed + options.replicas + options.test_replicas)
-    print(f"simulating {len(seeds)} replicas of {n_frames * RECORDED_EVERY / 1000:g} ns", flush=True)
+    print(
+        f"simulating {len(seeds)} replicas of {n_frames * RECORDED_EVERY / 1000:g} ns", flush=True
+    )
     start = time.perf_counter()
     trajectories = simulate_replicas(
         molecule.system, molecule.positions, seeds, n_frames, frame_interval=RECORDED_EVERY,
@@ -42,15 +46,21 @@ def main():
     print(f"{time.perf_counter() - start:.0f} s", flush=True)
 
     stride = round(options.frame_interval / RECORDED_EVERY)
-    training = WindowSet.from_trajectories(trajectories[: options.replicas], options.history, stride)
-    test = WindowSet.from_trajectories(trajectories[options.replicas :], options.history, stride).subset(5000)
+    training = WindowSet.from_trajectories(
+        trajectories[: options.replicas], options.history, stride
+    )
+    test = WindowSet.from_trajectories(
+        trajectories[options.replicas :], options.history, stride
+    ).subset(5000)
     names = [name for name in MODELS if name != "stegmn"] + ["stegmn"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     accuracies = {}
     for name in names:
         start = time.perf_counter()
         model = build(name, molecule, options)
-        config = TrainingConfig(steps=options.steps, batch_size=options.batch_size, seed=options.seed)
+        config = TrainingConfig(
+            steps=options.steps, batch_size=options.batch_size, seed=options.seed
+        )
         train(model, training, config)
         accuracies[name] = evaluate(model.to(device), test)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
@@ -65,7 +75,8 @@ def build(name, molecule, options):
     config = {"hidden": options.hidden, "channels": options.channels} if name == "stegmn" else {}
     spec = ModelSpec(
         architecture=name, history=options.history, frame_interval=options.frame_interval,
-        temperature=options.temperature, config=config, **describe_molecule(molecule.topology, molecule.system),
+        temperature=options.temperature, config=config,
+        **describe_molecule(molecule.topology, molecule.system),
     )  # fmt: skip
     return build_model(spec)
 
@@ -76,15 +87,18 @@ def with_provenance(model, options, accuracies):
         "script": "examples/train_alanine_dipeptide.py",
         "options": vars(options),
         "force_field": list(DEFAULT_FORCEFIELDS),
-        "trajectory": f"{options.nanoseconds:g} ns of Langevin dynamics in {options.replicas} replicas, 2 fs, "
-        f"a frame every {RECORDED_EVERY} ps",
+        "trajectory": f"{options.nanoseconds:g} ns of Langevin dynamics in {options.replicas} "
+        f"replicas, 2 fs, a frame every {RECORDED_EVERY} ps",
         "date": datetime.date.today().isoformat(),
         "versions": {
-            "openmm-stegmn": openmm_stegmn.__version__, "openmm": openmm.__version__, "torch": torch.__version__,
+            "openmm-stegmn": openmm_stegmn.__version__, "openmm": openmm.__version__,
+            "torch": torch.__version__,
         },
         "accuracy": {name: accuracy.as_dict() for name, accuracy in accuracies.items()},
     }  # fmt: skip
-    spec = ModelSpec.from_dict({**model.spec.as_dict(), "provenance": json.loads(json.dumps(provenance))})
+    spec = ModelSpec.from_dict(
+        {**model.spec.as_dict(), "provenance": json.loads(json.dumps(provenance))}
+    )
     model.spec = spec
     return model
 
@@ -95,7 +109,9 @@ def parse():
     parser.add_argument("--output", default="alanine-dipeptide.safetensors")
     parser.add_argument("--frame-interval", type=float, default=1.0, help="ps")
     parser.add_argument("--history", type=int, default=10, help="frames in a window")
-    parser.add_argument("--nanoseconds", type=float, default=30.0, help="of training trajectory in all")
+    parser.add_argument(
+        "--nanoseconds", type=float, default=30.0, help="of training trajectory in all"
+    )
     parser.add_argument("--replicas", type=int, default=12)
     parser.add_argument("--test-replicas", type=int, default=4)
     parser.add_argument("--processes", type=int, default=1, help="replicas simulated at a time")

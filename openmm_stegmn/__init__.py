@@ -1,10 +1,11 @@
-"""Learned jumps for OpenMM simulations that keep every constraint: STEGMN propagators for OpenMM and MDAnalysis."""
+"""Learned jumps for OpenMM simulations that keep every constraint, for OpenMM and MDAnalysis."""
 
 from importlib import import_module
 
 __version__ = "0.1.0"
 
-# Imported on first use, so that `import openmm_stegmn` and the command line's --help do not wait for torch.
+# Imported on first use, so that `import openmm_stegmn` and the command line's --help do not wait
+# for torch.
 _PUBLIC = {
     "HybridReporter": "simulation",
     "STEGMNPropagator": "simulation",

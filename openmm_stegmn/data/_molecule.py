@@ -6,7 +6,8 @@ from ..units import to_angstrom
 
 
 def describe_molecule(topology, system) -> dict:
-    """Atoms, masses, bonds and constraints, as keyword arguments of :class:`~openmm_stegmn.models.ModelSpec`.
+    """Atoms, masses, bonds and constraints, as keyword arguments of
+    :class:`~openmm_stegmn.models.ModelSpec`.
 
     Parameters
     ----------
@@ -35,8 +36,12 @@ def describe_molecule(topology, system) -> dict:
         "elements": tuple("X" if atom.element is None else atom.element.symbol for atom in atoms),
         "residue_names": tuple(atom.residue.name for atom in atoms),
         "residue_ids": tuple(atom.residue.index for atom in atoms),
-        "masses": tuple(system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(len(atoms))),
+        "masses": tuple(
+            system.getParticleMass(i).value_in_unit(unit.dalton) for i in range(len(atoms))
+        ),
         "bonds": tuple((bond[0].index, bond[1].index) for bond in topology.bonds()),
         "constraints": tuple((i, j) for i, j, _ in constraints),
-        "constraint_lengths": tuple(to_angstrom(d.value_in_unit(unit.nanometer)) for _, _, d in constraints),
+        "constraint_lengths": tuple(
+            to_angstrom(d.value_in_unit(unit.nanometer)) for _, _, d in constraints
+        ),
     }

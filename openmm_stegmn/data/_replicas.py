@@ -12,8 +12,8 @@ from ..units import to_angstrom
 
 
 def simulate_replicas(
-    system, positions, seeds, n_frames, *, frame_interval=0.1, time_step=0.002, temperature=300.0, friction=1.0,
-    equilibration=20.0, platform="Reference", processes=1,
+    system, positions, seeds, n_frames, *, frame_interval=0.1, time_step=0.002, temperature=300.0,
+    friction=1.0, equilibration=20.0, platform="Reference", processes=1,
 ) -> list[Tensor]:  # fmt: skip
     """Run Langevin dynamics from the same minimised structure with different seeds.
 
@@ -47,11 +47,24 @@ def simulate_replicas(
     """
     steps = round(frame_interval / time_step)
     if steps < 1 or abs(steps * time_step - frame_interval) > 1e-6 * frame_interval:
-        raise ValueError(f"a frame every {frame_interval} ps is no multiple of the time step of {time_step} ps")
+        raise ValueError(
+            f"a frame every {frame_interval} ps is no multiple of the time step of {time_step} ps"
+        )
     xml = openmm.XmlSerializer.serialize(system)
     positions = np.asarray(positions)
     jobs = [
-        (xml, positions, seed, n_frames, steps, time_step, temperature, friction, equilibration, platform)
+        (
+            xml,
+            positions,
+            seed,
+            n_frames,
+            steps,
+            time_step,
+            temperature,
+            friction,
+            equilibration,
+            platform,
+        )
         for seed in seeds
     ]
     if processes == 1:
@@ -62,11 +75,24 @@ def simulate_replicas(
 
 
 def _simulate(job):
-    xml, positions, seed, n_frames, steps, time_step, temperature, friction, equilibration, platform = job
+    (
+        xml,
+        positions,
+        seed,
+        n_frames,
+        steps,
+        time_step,
+        temperature,
+        friction,
+        equilibration,
+        platform,
+    ) = job
     integrator = openmm.LangevinMiddleIntegrator(temperature, friction, time_step)
     integrator.setRandomNumberSeed(seed)
     context = openmm.Context(
-        openmm.XmlSerializer.deserialize(xml), integrator, openmm.Platform.getPlatformByName(platform)
+        openmm.XmlSerializer.deserialize(xml),
+        integrator,
+        openmm.Platform.getPlatformByName(platform),
     )
     context.setPositions(positions)
     openmm.LocalEnergyMinimizer.minimize(context)

@@ -41,21 +41,24 @@ class WindowSet:
         Raises
         ------
         ValueError
-            If no trajectory is long enough for one window and its target, or a coordinate is not finite.
+            If no trajectory is long enough for one window and its target, or a coordinate is not
+            finite.
         """
         reach, offset, starts = history * stride, 0, []
         for number, trajectory in enumerate(trajectories):
             if not torch.isfinite(trajectory).all():
                 bad = int(torch.nonzero(~torch.isfinite(trajectory).all(-1).all(-1))[0])
-                raise ValueError(f"trajectory {number} has a coordinate that is not finite in frame {bad}")
+                raise ValueError(
+                    f"trajectory {number} has a coordinate that is not finite in frame {bad}"
+                )
             starts.append(torch.arange(offset, offset + max(0, len(trajectory) - reach)))
             offset += len(trajectory)
         starts = torch.cat(starts)
         if len(starts) == 0:
             longest = max((len(t) for t in trajectories), default=0)
             raise ValueError(
-                f"a window of {history} frames and its target, {stride} frames apart, need {reach + 1} frames; "
-                f"the longest trajectory has {longest}"
+                f"a window of {history} frames and its target, {stride} frames apart, need "
+                f"{reach + 1} frames; the longest trajectory has {longest}"
             )
         return cls(torch.cat(list(trajectories)), starts, history, stride)
 
@@ -76,7 +79,9 @@ class WindowSet:
             keep = torch.linspace(0, len(self) - 1, count).round().long()
         else:
             keep = torch.randperm(len(self), generator=generator)[:count].sort().values
-        return WindowSet(self.frames, self.starts[keep.to(self.starts.device)], self.history, self.stride)
+        return WindowSet(
+            self.frames, self.starts[keep.to(self.starts.device)], self.history, self.stride
+        )
 
     def to(self, device) -> "WindowSet":
         """Copy to a device."""

@@ -6,6 +6,6 @@ from ._rotations import axis_rotation, dihedral, rotation_matrix, rotation_vecto
 from ._superpose import best_rotation, superpose
 
 __all__ = [
-    "ArticulatedBody", "FragmentTree", "axis_rotation", "best_rotation", "dihedral", "find_fragments",
-    "rotation_matrix", "rotation_vector", "superpose", "wrap_angle",
+    "ArticulatedBody", "FragmentTree", "axis_rotation", "best_rotation", "dihedral",
+    "find_fragments", "rotation_matrix", "rotation_vector", "superpose", "wrap_angle",
 ]  # fmt: skip

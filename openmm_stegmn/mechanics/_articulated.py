@@ -15,14 +15,14 @@ class ArticulatedBody(nn.Module):
     molecule, a translation and a rotation. Bond lengths, bond angles and ring shapes are those of
     the frame that is moved, so every distance that OpenMM can constrain is kept to rounding.
 
-    ======================  ===========================  =====  =================================================
-    quantity                shape                        unit   meaning
-    ======================  ===========================  =====  =================================================
-    ``frame``               ``(..., n_atoms, 3)``        Å      positions
-    ``angles``              ``(..., n_bonds)``           rad    turn of everything distal to each bond, IUPAC sign
-    ``rotation``            ``(..., n_molecules, 3)``    rad    rotation vector about the molecule's centre of mass
-    ``translation``         ``(..., n_molecules, 3)``    Å      of the molecule's centre of mass
-    ======================  ===========================  =====  =================================================
+    ===============  ==========================  ====  ===========================================
+    quantity         shape                       unit  meaning
+    ===============  ==========================  ====  ===========================================
+    ``frame``        ``(..., n_atoms, 3)``       Å     positions
+    ``angles``       ``(..., n_bonds)``          rad   turn of all that is distal, IUPAC sign
+    ``rotation``     ``(..., n_molecules, 3)``   rad   rotation vector about the centre of mass
+    ``translation``  ``(..., n_molecules, 3)``   Å     of the molecule's centre of mass
+    ===============  ==========================  ====  ===========================================
 
     Angles are pseudoscalars (they change sign under reflection), rotations pseudovectors,
     translations vectors.
@@ -57,7 +57,7 @@ class ArticulatedBody(nn.Module):
         total = membership.sum(1, keepdim=True)
         if (total <= 0).any():
             raise ValueError(
-                "a molecule has no mass: an articulated body needs at least one atom with mass in each"
+                "a molecule has no mass: an articulated body needs an atom with mass in each"
             )
         #: Row c turns positions into the centre of mass of molecule c.
         self.register_buffer("centring", membership / total)
@@ -140,7 +140,7 @@ class ArticulatedBody(nn.Module):
         return self.centring.to(frame.dtype) @ frame
 
     def superposition(self, mobile: Tensor, target: Tensor) -> Tensor:
-        """Mass-weighted best rotation of each molecule about its centre, ``(..., n_molecules, 3, 3)``."""
+        """Mass-weighted best rotation of each molecule, ``(..., n_molecules, 3, 3)``."""
         of = self.molecule_of_atom
         mobile = mobile - self.centres(mobile)[..., of, :]
         target = target - self.centres(target)[..., of, :]

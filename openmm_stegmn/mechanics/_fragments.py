@@ -1,6 +1,7 @@
 """Rigid fragments and rotatable bonds of a molecule, from its bonds and constraints."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 
@@ -97,13 +98,13 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
 
 
 def _frozen_by_constraints(graph, rotatable, constraints):
-    """Rotatable bonds that some constraint forbids to turn: both its atoms lie off the axis, one on each side."""
+    """Rotatable bonds with a constraint between an atom off the axis on each side."""
     frozen = set()
     for a, b in constraints:
         if graph.has_edge(a, b) or not nx.has_path(graph, a, b):
             continue
         path = nx.shortest_path(graph, a, b)
-        frozen.update(frozenset(bond) for bond in zip(path[1:-2], path[2:-1]))
+        frozen.update(frozenset(bond) for bond in pairwise(path[1:-1]))
     return frozen & rotatable
 
 
@@ -135,7 +136,8 @@ def _root_trees(graph, pieces, piece_of_atom, elements):
     return FragmentTree(
         fragment_of_atom=[fragment_of_piece[piece_of_atom[atom]] for atom in atoms],
         molecule_of_atom=[molecule_of_piece[piece_of_atom[atom]] for atom in atoms],
-        axes=axes, references=references, parents=parents, depths=depths, n_molecules=len(molecules),
+        axes=axes, references=references, parents=parents, depths=depths,
+        n_molecules=len(molecules),
     )  # fmt: skip
 
 

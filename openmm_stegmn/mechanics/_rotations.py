@@ -14,7 +14,7 @@ def wrap_angle(angle: Tensor) -> Tensor:
 
 
 def cross_matrix(vector: Tensor) -> Tensor:
-    """Matrix ``K`` of the cross product, ``K @ r = vector × r``; ``(..., 3)`` to ``(..., 3, 3)``."""
+    """Matrix of the cross product, ``K @ r = vector × r``; ``(..., 3)`` to ``(..., 3, 3)``."""
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
     rows = [zero, -z, y, z, zero, -x, -y, x, zero]
@@ -104,7 +104,7 @@ def rotation_vector(rotation: Tensor) -> Tensor:
 
 
 def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Dihedral angle (rad, IUPAC sign) of four points ``(..., 3)``; changes sign under reflection."""
+    """Dihedral angle (rad, IUPAC sign) of four points ``(..., 3)``; odd under reflection."""
     axis = c - b
     first = torch.cross(b - a, axis, dim=-1)
     second = torch.cross(axis, d - c, dim=-1)

@@ -8,6 +8,7 @@ from ._registry import MODELS, build_model, register
 from ._spec import ModelSpec
 
 __all__ = [
-    "FORMAT_VERSION", "MODELS", "ModelFileError", "ModelSpec", "MoleculeContext", "Proposal", "TrajectoryModel",
-    "baselines", "build_model", "load_model", "packaged_models", "register", "save_model", "stegmn",
+    "FORMAT_VERSION", "MODELS", "ModelFileError", "ModelSpec", "MoleculeContext", "Proposal",
+    "TrajectoryModel", "baselines", "build_model", "load_model", "packaged_models", "register",
+    "save_model", "stegmn",
 ]  # fmt: skip

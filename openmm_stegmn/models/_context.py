@@ -10,21 +10,21 @@ from ._spec import ModelSpec
 class MoleculeContext(nn.Module):
     """Atom types, masses, topological distances and kinematics of a molecule, as buffers.
 
-    ======================  ====================  ==================================================================
-    buffer                  shape                 meaning
-    ======================  ====================  ==================================================================
-    ``atom_types``          ``(n_atoms,)``        index into the vocabulary of (residue name, atom name)
-    ``masses``              ``(n_atoms,)``        Da
-    ``hops``                ``(n_atoms,n_atoms)`` bonds between two atoms, ``MAX_HOPS`` where there are as many or more
-    ``body``                                      :class:`~openmm_stegmn.mechanics.ArticulatedBody`
-    ======================  ====================  ==================================================================
+    ==============  ======================  ======================================================
+    buffer          shape                   meaning
+    ==============  ======================  ======================================================
+    ``atom_types``  ``(n_atoms,)``          index into the vocabulary of (residue name, atom name)
+    ``masses``      ``(n_atoms,)``          Da
+    ``hops``        ``(n_atoms, n_atoms)``  bonds between two atoms, at most ``MAX_HOPS``
+    ``body``                                :class:`~openmm_stegmn.mechanics.ArticulatedBody`
+    ==============  ======================  ======================================================
     """
 
     MAX_HOPS = 5
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
-        names = list(zip(spec.residue_names, spec.atom_names))
+        names = list(zip(spec.residue_names, spec.atom_names, strict=True))
         vocabulary = {name: index for index, name in enumerate(sorted(set(names)))}
         self.n_atom_types = len(vocabulary)
         self.register_buffer("atom_types", torch.tensor([vocabulary[name] for name in names]))

@@ -1,4 +1,7 @@
-"""Model files: safetensors with the specification as JSON in the header. Loading runs no code from the file."""
+"""Model files: safetensors with the specification as JSON in the header.
+
+Loading runs no code from the file.
+"""
 
 import hashlib
 import json
@@ -36,7 +39,11 @@ def save_model(model, path) -> None:
     path : path-like
     """
     path = Path(path)
-    header = {"format": "openmm-stegmn", "format_version": str(FORMAT_VERSION), "spec": json.dumps(model.spec.as_dict())}
+    header = {
+        "format": "openmm-stegmn",
+        "format_version": str(FORMAT_VERSION),
+        "spec": json.dumps(model.spec.as_dict()),
+    }
     tensors = {name: value.detach().cpu().contiguous() for name, value in _learned(model).items()}
     part = path.with_name(path.name + ".part")
     part.write_bytes(save(tensors, metadata=header))
@@ -66,8 +73,9 @@ def load_model(name_or_path):
         data = path.read_bytes()
     except OSError as error:
         raise ModelFileError(
-            f"cannot read model {str(name_or_path)!r} ({error.strerror or error}); expected a path to a "
-            f"{_SUFFIX} file or one of the packaged models: {', '.join(packaged_models()) or 'none'}"
+            f"cannot read model {str(name_or_path)!r} ({error.strerror or error}); expected a path "
+            f"to a {_SUFFIX} file or one of the packaged models: "
+            f"{', '.join(packaged_models()) or 'none'}"
         ) from error
     header = _header(data, path)
     try:
@@ -75,7 +83,9 @@ def load_model(name_or_path):
         model = build_model(spec)
         _restore(model, load(data))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelFileError(f"{path} is damaged or does not fit this version of openmm-stegmn: {error}") from error
+        raise ModelFileError(
+            f"{path} is damaged or does not fit this version of openmm-stegmn: {error}"
+        ) from error
     model.source, model.sha256 = path.resolve(), hashlib.sha256(data).hexdigest()
     return model.eval().requires_grad_(False)
 
@@ -94,25 +104,31 @@ def _header(data, path):
         )
     if metadata.get("format_version") != str(FORMAT_VERSION):
         raise ModelFileError(
-            f"{path} has format version {metadata.get('format_version')}, this version of openmm-stegmn reads "
-            f"{FORMAT_VERSION}; update the package, or train the model again"
+            f"{path} has format version {metadata.get('format_version')}, this version of "
+            f"openmm-stegmn reads {FORMAT_VERSION}; update the package, or train the model again"
         )
     return metadata
 
 
 def _learned(model):
     """Parameters and fitted buffers: everything that the specification does not determine."""
-    return {name: value for name, value in model.state_dict().items() if not name.startswith("context.")}
+    return {
+        name: value for name, value in model.state_dict().items() if not name.startswith("context.")
+    }
 
 
 def _restore(model, tensors):
     expected = _learned(model)
     if set(tensors) != set(expected):
         odd = sorted(set(tensors) ^ set(expected))
-        raise ValueError(f"its tensors do not match the architecture {model.spec.architecture!r}: {odd[:5]}")
+        raise ValueError(
+            f"its tensors do not match the architecture {model.spec.architecture!r}: {odd[:5]}"
+        )
     for name, value in tensors.items():
         if value.shape != expected[name].shape:
-            raise ValueError(f"tensor {name} is {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
+            raise ValueError(
+                f"tensor {name} is {tuple(value.shape)}, expected {tuple(expected[name].shape)}"
+            )
         if not torch.isfinite(value).all():
             raise ValueError(f"tensor {name} has values that are not finite")
     model.load_state_dict(tensors, strict=False)

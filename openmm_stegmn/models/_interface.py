@@ -26,23 +26,24 @@ class Proposal:
 class TrajectoryModel(nn.Module, ABC):
     """A window of frames in, the frames that follow out.
 
-    ==============  ==========================  ====  ==============================================================
-    quantity        shape                       unit  meaning
-    ==============  ==========================  ====  ==============================================================
-    ``window``      ``(..., T, n_atoms, 3)``    Å     the last T frames, oldest first, ``frame_interval`` apart
-    ``frames``      ``(..., P, n_atoms, 3)``    Å     the next P frames
-    ``base``        ``(..., n_atoms, 3)``       Å     the frame that a jump moves: the last of the window
-    ``rotations``   ``(..., n_atoms, 3, 3)``          how the rigid fragment of each atom turned
-    ==============  ==========================  ====  ==============================================================
+    =============  =========================  ====  ============================================
+    quantity       shape                      unit  meaning
+    =============  =========================  ====  ============================================
+    ``window``     ``(..., T, n_atoms, 3)``   Å     the last T frames, oldest first
+    ``frames``     ``(..., P, n_atoms, 3)``   Å     the next P frames
+    ``base``       ``(..., n_atoms, 3)``      Å     the frame that a jump moves: the last one
+    ``rotations``  ``(..., n_atoms, 3, 3)``         how the rigid fragment of each atom turned
+    =============  =========================  ====  ============================================
 
-    Subclasses define :meth:`jump` and take their architecture's options as keyword arguments.
+    Frames are ``frame_interval`` apart. Subclasses define :meth:`jump` and take their
+    architecture's options as keyword arguments.
 
     Parameters
     ----------
     spec : ModelSpec
     """
 
-    #: What a jump leaves unchanged: ``"articulated"`` (all lengths and angles) or ``"cartesian"`` (nothing).
+    #: What a jump keeps: ``"articulated"`` all lengths and angles, ``"cartesian"`` nothing.
     kinematics = "cartesian"
     #: Whether the model draws from a distribution that it can give the density of.
     has_density = False
@@ -86,7 +87,8 @@ class TrajectoryModel(nn.Module, ABC):
         window : Tensor, ``(..., T, n_atoms, 3)``
             Å, in the dtype of the model's parameters.
         base : Tensor, ``(..., n_atoms, 3)``
-            The last frame again, in any dtype. Forward kinematics works on these positions in their own precision.
+            The last frame again, in any dtype. Forward kinematics works on these positions in their
+            own precision.
 
         Returns
         -------
@@ -96,7 +98,7 @@ class TrajectoryModel(nn.Module, ABC):
         """
 
     def forward(self, window: Tensor) -> Tensor:
-        """Predict ``(..., P, n_atoms, 3)`` from ``(..., T, n_atoms, 3)``; P > 1 is a roll-out of jumps."""
+        """Predict ``(..., P, n_atoms, 3)`` from a window; P > 1 is a roll-out of jumps."""
         frames = []
         for _ in range(self.horizon):
             frame, _ = self.jump(window, window[..., -1, :, :])
@@ -105,11 +107,13 @@ class TrajectoryModel(nn.Module, ABC):
         return torch.stack(frames, -3)
 
     def propose(self, window: Tensor, generator: torch.Generator | None = None) -> Proposal:
-        """Propose the next frames; a deterministic model ignores the generator and gives no density."""
+        """Propose the next frames; a deterministic model ignores the generator."""
         return Proposal(self(window))
 
     def fit(self, windows: Tensor, targets: Tensor) -> None:
-        """Set what a closed form gives: all parameters of a linear model, the starting point of a network.
+        """Set what a closed form gives.
+
+        That is all parameters of a linear model, and the starting point of a network.
 
         Parameters
         ----------

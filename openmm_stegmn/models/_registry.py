@@ -23,7 +23,8 @@ def build_model(spec: ModelSpec):
     Parameters
     ----------
     spec : ModelSpec
-        ``spec.architecture`` is looked up in :data:`MODELS`, ``spec.config`` are the keyword arguments.
+        ``spec.architecture`` is looked up in :data:`MODELS`, ``spec.config`` are the keyword
+        arguments.
 
     Raises
     ------
@@ -31,9 +32,13 @@ def build_model(spec: ModelSpec):
         If no such architecture is registered, or it does not take these options.
     """
     if spec.architecture not in MODELS:
-        raise ValueError(f"no model named {spec.architecture!r}; there are: {', '.join(sorted(MODELS))}")
+        raise ValueError(
+            f"no model named {spec.architecture!r}; there are: {', '.join(sorted(MODELS))}"
+        )
     cls, fixed = MODELS[spec.architecture]
     try:
         return cls(spec, **fixed, **spec.config)
     except TypeError as error:
-        raise ValueError(f"model {spec.architecture!r} does not take the options {spec.config}: {error}") from error
+        raise ValueError(
+            f"model {spec.architecture!r} does not take the options {spec.config}: {error}"
+        ) from error

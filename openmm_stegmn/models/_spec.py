@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 class ModelSpec:
     """Architecture, molecule and time step of a model.
 
-    A model is tied to the molecule and the frame interval it was trained on; a propagator compares every field
-    below with the OpenMM system it is given.
+    A model is tied to the molecule and the frame interval it was trained on; a propagator compares
+    every field below with the OpenMM system it is given.
     """
 
     architecture: str
@@ -42,16 +42,27 @@ class ModelSpec:
     """Training data, force field, date, package versions, accuracy."""
 
     def __post_init__(self):
-        for name in ("atom_names", "elements", "residue_names", "residue_ids", "masses", "constraint_lengths"):
+        for name in (
+            "atom_names",
+            "elements",
+            "residue_names",
+            "residue_ids",
+            "masses",
+            "constraint_lengths",
+        ):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("bonds", "constraints"):
-            object.__setattr__(self, name, tuple(tuple(int(a) for a in pair) for pair in getattr(self, name)))
+            object.__setattr__(
+                self, name, tuple(tuple(int(a) for a in pair) for pair in getattr(self, name))
+            )
         for name in ("elements", "residue_names", "residue_ids", "masses"):
             if len(getattr(self, name)) != self.n_atoms:
-                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {self.n_atoms} atoms")
+                raise ValueError(
+                    f"{name} has {len(getattr(self, name))} entries for {self.n_atoms} atoms"
+                )
         if len(self.constraints) != len(self.constraint_lengths):
             raise ValueError(
-                f"{len(self.constraints)} constraints but {len(self.constraint_lengths)} constraint lengths"
+                f"{len(self.constraints)} constraints but {len(self.constraint_lengths)} lengths"
             )
         if self.history < 1 or self.horizon < 1 or not self.frame_interval > 0:
             raise ValueError(

@@ -28,16 +28,16 @@ class Persistence(TrajectoryModel):
 class CartesianRegression(TrajectoryModel):
     r"""Linear prediction of each atom's position, relative to its last position.
 
-    ============== =============================================================================================
-    name           prediction
-    ============== =============================================================================================
-    linear         :math:`x_i' = x_{i,T-1} + (x_{i,T-1} - x_{i,T-2})`
-    linear-ar      :math:`x_i' = x_{i,T-1} + \sum_t θ_t (x_{i,t} - x_{i,T-1})`, one θ for all atoms
-    linear-ar-full :math:`x_i' = x_{i,T-1} + \sum_{j,t} θ_{i,j,t} (x_{j,t} - x_{i,T-1})`, all atoms, by ridge regression
-    ============== =============================================================================================
+    ==============  ==========================================================================
+    name            displacement of atom i from its last position
+    ==============  ==========================================================================
+    linear          :math:`x_{i,T-1} - x_{i,T-2}`
+    linear-ar       :math:`\sum_t θ_t (x_{i,t} - x_{i,T-1})`, one θ for all atoms
+    linear-ar-full  :math:`\sum_{j,t} θ_{i,j,t} (x_{j,t} - x_{i,T-1})`, all atoms, by ridge
+    ==============  ==========================================================================
 
-    The same weights serve x, y and z, so all are rotation equivariant; in ``linear-ar-full`` each atom's
-    displacement is a combination of vectors, so that it is translation equivariant too.
+    The same weights serve x, y and z, so all are rotation equivariant; in ``linear-ar-full`` each
+    atom's displacement is a combination of vectors, so that it is translation equivariant too.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class CartesianRegression(TrajectoryModel):
     ridge : float
         Relative to the mean square of the features.
     superposed : bool
-        Whether the frames of a window (and the target, in fitting) are superposed on its last frame first, mass-weighted,
-        so that whole-molecule diffusion does not drown what happens inside.
+        Whether the frames of a window (and the target, in fitting) are superposed on its last frame
+        first, mass-weighted, so that whole-molecule diffusion does not drown what happens inside.
     """
 
     closed_form = True
@@ -69,7 +69,9 @@ class CartesianRegression(TrajectoryModel):
             n, lags = self.spec.n_atoms, self.spec.history
             rows = window.reshape(window.shape[:-3] + (lags * n, 3))
             # Σ θ (x_j,t − x_i,T−1) without forming the N × TN differences
-            displacement = self.weights @ rows - self.weights.sum(1)[:, None] * window[..., -1, :, :]
+            displacement = (
+                self.weights @ rows - self.weights.sum(1)[:, None] * window[..., -1, :, :]
+            )
         else:
             past = window[..., :-1, :, :] - window[..., -1:, :, :]
             displacement = torch.einsum("t,...tni->...ni", self.weights, past)
@@ -85,8 +87,8 @@ class CartesianRegression(TrajectoryModel):
             features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
             self.weights.copy_(shared_regression(features, step.reshape(-1)))
         elif self.mode == "full":
-            # Features of atom i are y − y_i, with y the 3 × TN coordinates and y_i its last ones, so that one Gram matrix
-            # of y gives those of all atoms.
+            # Features of atom i are y − y_i, with y the 3 × TN coordinates and y_i its last ones,
+            # so that one Gram matrix of y gives those of all atoms.
             n, lags = self.spec.n_atoms, self.spec.history
             centred = windows - last.mean(1)[:, None, None]
             y = centred.reshape(-1, lags * n, 3).transpose(1, 2).reshape(-1, lags * n).double()
@@ -96,17 +98,21 @@ class CartesianRegression(TrajectoryModel):
                 own = (lags - 1) * n + atom
                 cross, overlap = gram[own], y[:, own] @ steps[:, atom]
                 moved = gram - cross[:, None] - cross[None] + cross[own]
-                self.weights[atom] = ridge_solution(moved, moment[:, atom] - overlap, self.ridge).to(self.weights)
+                self.weights[atom] = ridge_solution(
+                    moved, moment[:, atom] - overlap, self.ridge
+                ).to(self.weights)
 
     def _align(self, frames, reference):
-        return superpose(frames, reference, self.context.masses.to(frames)) if self.superposed else frames
+        if not self.superposed:
+            return frames
+        return superpose(frames, reference, self.context.masses.to(frames))
 
 
 @register("torsion-linear", mode="extrapolate")
 @register("torsion-linear-ar", mode="shared")
 @register("torsion-linear-ar-full", mode="full")
 class TorsionRegression(TrajectoryModel):
-    """The same three in torsions: increments are regressed on past torsions relative to the last, on the circle."""
+    """The same three in torsions: increments from past torsions relative to the last."""
 
     kinematics = "articulated"
     closed_form = True
@@ -115,7 +121,9 @@ class TorsionRegression(TrajectoryModel):
         super().__init__(spec)
         _need_two_frames(spec)
         self.mode = mode
-        self.regression = LagRegression(self.context.body.n_bonds, spec.history, coupled=mode == "full", ridge=ridge)
+        self.regression = LagRegression(
+            self.context.body.n_bonds, spec.history, coupled=mode == "full", ridge=ridge
+        )
         if mode == "extrapolate":
             self.regression.weights.copy_(_extrapolation(spec.history))
 
@@ -148,4 +156,7 @@ def _extrapolation(history):
 
 def _need_two_frames(spec):
     if spec.history < 2:
-        raise ValueError(f"{spec.architecture} extrapolates from past frames and needs history >= 2, got {spec.history}")
+        raise ValueError(
+            f"{spec.architecture} extrapolates from past frames and needs history >= 2, "
+            f"got {spec.history}"
+        )

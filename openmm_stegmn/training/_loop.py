@@ -12,7 +12,7 @@ from ._config import TrainingConfig
 
 
 class _WindowNumbers(Dataset):
-    """Numbers of windows. The frames themselves stay on the device that trains, and are gathered there."""
+    """Numbers of windows. The frames stay on the device that trains, and are gathered there."""
 
     def __init__(self, count):
         self.count = count
@@ -28,8 +28,9 @@ class TorsionTask(lightning.LightningModule):
     r"""Fit the increments of the rotatable bonds: on the circle, and by where they put the atoms.
 
     The loss has two terms, each relative to what the last frame as the prediction would give:
-    :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b))`, in which every bond counts the same, and the mean square distance
-    between the atoms as the predicted and as the true increments place them, in which a bond counts by what it moves.
+    :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b))`, in which every bond counts the same, and the mean
+    square distance between the atoms as the predicted and as the true increments place them, in
+    which a bond counts by what it moves.
 
     Parameters
     ----------
@@ -75,14 +76,23 @@ class TorsionTask(lightning.LightningModule):
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""
         config = self.config
-        optimizer = torch.optim.AdamW(self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def train(model, windows: WindowSet, config: TrainingConfig | None = None, *, accelerator="auto", progress=True):
+def train(
+    model,
+    windows: WindowSet,
+    config: TrainingConfig | None = None,
+    *,
+    accelerator="auto",
+    progress=True,
+):
     """Train a model in place.
 
     The closed-form part is set by least squares first; a model that has nothing else is done then.
@@ -109,13 +119,19 @@ def train(model, windows: WindowSet, config: TrainingConfig | None = None, *, ac
     if not model.closed_form:
         generator = torch.Generator().manual_seed(config.seed)
         sampler = RandomSampler(
-            range(len(windows)), replacement=True, num_samples=config.steps * config.batch_size, generator=generator
+            range(len(windows)),
+            replacement=True,
+            num_samples=config.steps * config.batch_size,
+            generator=generator,
         )
-        loader = DataLoader(_WindowNumbers(len(windows)), batch_size=config.batch_size, sampler=sampler)
+        loader = DataLoader(
+            _WindowNumbers(len(windows)), batch_size=config.batch_size, sampler=sampler
+        )
         trainer = lightning.Trainer(
-            max_steps=config.steps, accelerator=accelerator, devices=1, gradient_clip_val=config.gradient_clip,
+            max_steps=config.steps, accelerator=accelerator, devices=1,
+            gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
             callbacks=[WeightAveraging(avg_fn=get_ema_avg_fn(config.average_decay))],
-            logger=False, enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=progress,
+            logger=False, enable_checkpointing=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(TorsionTask(model.train(), windows, config), loader)
     return model.cpu().eval()

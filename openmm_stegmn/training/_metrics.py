@@ -37,8 +37,8 @@ class Accuracy:
 def evaluate(model, windows: WindowSet, batch_size: int = 1000) -> Accuracy:
     """Compare predicted frames with what followed.
 
-    Every frame of a window, the target and the prediction are superposed (mass-weighted) on the last frame of the
-    window first: whole-molecule diffusion is not what is judged.
+    Every frame of a window, the target and the prediction are superposed (mass-weighted) on the
+    last frame of the window first: whole-molecule diffusion is not what is judged.
 
     Parameters
     ----------

@@ -16,12 +16,25 @@ def accuracy_table(accuracies: dict[str, Accuracy], model: TrajectoryModel) -> s
     """
     names, residues = model.spec.atom_names, model.spec.residue_ids
     bonds = [
-        f"{names[j]}–{names[k]} ({residues[j] + 1})" for _, j, k, _ in model.context.body.torsion_atoms.tolist()
+        f"{names[j]}–{names[k]} ({residues[j] + 1})"
+        for _, j, k, _ in model.context.body.torsion_atoms.tolist()
     ]
-    head = ["model", "torsion RMSE (°)", "torsion MAE (°)", *bonds, "MSE (Å²)", "heavy atoms", "MAE (Å)"]
+    head = [
+        "model",
+        "torsion RMSE (°)",
+        "torsion MAE (°)",
+        *bonds,
+        "MSE (Å²)",
+        "heavy atoms",
+        "MAE (Å)",
+    ]
     rows = [head, ["---"] * len(head)]
     for name, a in accuracies.items():
-        numbers = [f"{value:.2f}" for value in (a.mean_torsion_rmse, a.mean_torsion_mae, *a.torsion_rmse)]
-        numbers += [f"{value:.4f}" for value in (a.position_mse, a.position_mse_heavy, a.position_mae)]
+        numbers = [
+            f"{value:.2f}" for value in (a.mean_torsion_rmse, a.mean_torsion_mae, *a.torsion_rmse)
+        ]
+        numbers += [
+            f"{value:.4f}" for value in (a.position_mse, a.position_mse_heavy, a.position_mae)
+        ]
         rows.append([name, *numbers])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

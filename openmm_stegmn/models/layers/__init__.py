@@ -7,7 +7,7 @@ from ._regression import LagRegression, ridge_solution, shared_regression
 from ._temporal import TemporalMechanicsAttention, TemporalMechanicsPooling
 
 __all__ = [
-    "BondAttention", "LagRegression", "Perceptron", "SpatialMechanicsLayer", "TemporalMechanicsAttention",
-    "TemporalMechanicsPooling", "axial_torque", "gather_atoms", "neighbour_table", "radial_basis", "ridge_solution",
-    "shared_regression",
+    "BondAttention", "LagRegression", "Perceptron", "SpatialMechanicsLayer",
+    "TemporalMechanicsAttention", "TemporalMechanicsPooling", "axial_torque", "gather_atoms",
+    "neighbour_table", "radial_basis", "ridge_solution", "shared_regression",
 ]  # fmt: skip

@@ -5,15 +5,17 @@ from torch import Tensor
 
 
 def neighbour_table(frame: Tensor, most: int) -> Tensor:
-    """Nearest neighbours of each atom, ``(..., n_atoms, K)`` with K = min(most, n_atoms − 1), as indices.
+    """Indices of the nearest neighbours of each atom, ``(..., n_atoms, K)``.
 
-    A fixed number of neighbours keeps all shapes static and sums in a fixed order, so that results repeat bit for
-    bit, on GPUs too. Molecules of at most ``most + 1`` atoms get the complete graph, the same for every frame.
+    A fixed number of neighbours keeps all shapes static and sums in a fixed order, so that results
+    repeat bit for bit, on GPUs too. Molecules of at most ``most + 1`` atoms get the complete graph,
+    the same for every frame.
 
     Parameters
     ----------
     frame : Tensor, ``(..., n_atoms, 3)``
     most : int
+        K, or the number of other atoms if that is less.
     """
     n = frame.shape[-2]
     if n - 1 <= most:
@@ -35,7 +37,7 @@ def gather_atoms(values: Tensor, table: Tensor) -> Tensor:
 
 
 def radial_basis(distance: Tensor, count: int, cutoff: float) -> Tensor:
-    """Gaussians of a distance (Å), evenly spaced from 0 to ``cutoff``: ``(...)`` to ``(..., count)``."""
+    """Gaussians of a distance (Å), evenly spaced from 0 to ``cutoff``, as a last dimension."""
     centres = torch.linspace(0.0, cutoff, count, dtype=distance.dtype, device=distance.device)
     width = cutoff / (count - 1)
     return torch.exp(-(((distance.unsqueeze(-1) - centres) / width) ** 2) / 2)

@@ -12,18 +12,21 @@ class SpatialMechanicsLayer(nn.Module):
     r"""EGNN messages to generalised accelerations of an articulated body, frame by frame.
 
     Messages :math:`m_{ij} = φ_e(h_i, h_j, |x_{ij}|, e_{ij})` give each atom learned forces
-    :math:`f_i = \mathrm{mean}_j\, x_{ij} φ_x(m_{ij})` (several channels), and those the torques about each bond's axis
+    :math:`f_i = \mathrm{mean}_j\, x_{ij} φ_x(m_{ij})` (several channels), and those the torques
+    about each bond's axis
 
     .. math:: β_b = \sum_{i\ \mathrm{distal}} ((x_i - x_p) × f_i) · â_b / J_b,
               \quad J_b = \sum_{i\ \mathrm{distal}} |x_i - x_p|^2
 
-    (Miao and Qian 2025, with the torque projected on the axis). Torques change sign under reflection, so bonds carry
-    two kinds of features: even ones, and *odd* ones that take part only linearly or in pairs.
+    (Miao and Qian 2025, with the torque projected on the axis). Torques change sign under
+    reflection, so bonds carry two kinds of features: even ones, and *odd* ones that take part only
+    linearly or in pairs.
 
     Parameters
     ----------
     hidden, channels, radial : int
-        Width of even features, number of force channels (odd features), number of radial basis functions.
+        Width of even features, number of force channels (odd features), number of radial basis
+        functions.
     heads : int
         Of the attention between bonds.
     n_hops : int
@@ -32,7 +35,9 @@ class SpatialMechanicsLayer(nn.Module):
         Range of the radial basis, Å.
     """
 
-    def __init__(self, hidden: int, channels: int, radial: int, heads: int, n_hops: int, cutoff: float):
+    def __init__(
+        self, hidden: int, channels: int, radial: int, heads: int, n_hops: int, cutoff: float
+    ):
         super().__init__()
         self.radial, self.cutoff = radial, cutoff
         self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
@@ -46,7 +51,9 @@ class SpatialMechanicsLayer(nn.Module):
         self.bond = Perceptron(3 * hidden + channels, hidden, hidden + channels)
         self.bonds = BondAttention(hidden, channels, heads)
 
-    def forward(self, body: ArticulatedBody, x: Tensor, h: Tensor, even: Tensor, odd: Tensor, edges):
+    def forward(
+        self, body: ArticulatedBody, x: Tensor, h: Tensor, even: Tensor, odd: Tensor, edges
+    ):
         """One round of messages.
 
         Parameters
@@ -93,8 +100,10 @@ class BondAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.query_key = nn.Linear(hidden, 2 * hidden)
-        self.even_value, self.odd_value = nn.Linear(hidden, hidden), nn.Linear(channels, channels, bias=False)
-        self.even_out, self.odd_out = nn.Linear(hidden, hidden), nn.Linear(channels * heads, channels, bias=False)
+        self.even_value = nn.Linear(hidden, hidden)
+        self.odd_value = nn.Linear(channels, channels, bias=False)
+        self.even_out = nn.Linear(hidden, hidden)
+        self.odd_out = nn.Linear(channels * heads, channels, bias=False)
 
     def forward(self, even: Tensor, odd: Tensor):
         """``(..., n_bonds, hidden)`` and ``(..., n_bonds, channels)``, both updated."""
@@ -135,5 +144,7 @@ def axial_torque(body: ArticulatedBody, x: Tensor, force: Tensor) -> Tensor:
     # Σ|x − p|² = Σ|x|² − 2 p·Σx + n |p|²
     square = (x * x).sum(-1, keepdim=True)
     sums = distal @ torch.cat([square, x, torch.ones_like(square)], -1)
-    inertia = sums[..., 0] - 2 * (pivot * sums[..., 1:4]).sum(-1) + sums[..., 4] * (pivot * pivot).sum(-1)
+    inertia = (
+        sums[..., 0] - 2 * (pivot * sums[..., 1:4]).sum(-1) + sums[..., 4] * (pivot * pivot).sum(-1)
+    )
     return (moment * axis.unsqueeze(-2)).sum(-1) / (inertia.unsqueeze(-1) + 1.0)

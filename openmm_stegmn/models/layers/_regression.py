@@ -44,16 +44,18 @@ class LagRegression(nn.Module):
 
 def shared_regression(features: Tensor, target: Tensor) -> Tensor:
     """Least squares of ``(n,)`` on ``(n, k)``, in float64; returns ``(k,)``."""
-    return torch.linalg.lstsq(features.double(), target.double().unsqueeze(-1)).solution.squeeze(-1).to(features)
+    solution = torch.linalg.lstsq(features.double(), target.double().unsqueeze(-1)).solution
+    return solution.squeeze(-1).to(features)
 
 
 def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
-    """Ridge regression from the Gram matrix ``(k, k)`` and the moments ``(k,)`` or ``(k, m)`` of the features, float64.
+    """Ridge regression from Gram matrix ``(k, k)`` and moments ``(k,)`` or ``(k, m)``, float64.
 
-    The penalty is relative to the mean square of the features. It also takes care of a feature that is identically zero,
-    as the last frame's own is for the coordinate that all are measured from.
+    The penalty is relative to the mean square of the features. It also takes care of a feature that
+    is identically zero, as the last frame's own is for the coordinate that all are measured from.
     """
     penalty = ridge * gram.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-    factor = torch.linalg.cholesky(gram + penalty * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    factor = torch.linalg.cholesky(gram + penalty * eye)
     columns = moment if moment.dim() == 2 else moment[:, None]
     return torch.cholesky_solve(columns, factor).reshape(moment.shape)

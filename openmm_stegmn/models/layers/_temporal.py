@@ -9,9 +9,10 @@ from ._perceptron import Perceptron
 class TemporalMechanicsAttention(nn.Module):
     r"""TMAL: each bond attends to its own past.
 
-    :math:`α_{ts} = \mathrm{softmax}_s(q_t · k_s / \sqrt d)` from the bond's even features; the values are its angular
-    accelerations, :math:`\tilde β_t = \sum_s α_{ts} β_s`, and its other features (Miao and Qian 2025). Nothing but
-    angles passes through time, so no shape can be distorted.
+    :math:`α_{ts} = \mathrm{softmax}_s(q_t · k_s / \sqrt d)` from the bond's even features; the
+    values are its angular accelerations, :math:`\tilde β_t = \sum_s α_{ts} β_s`, and its other
+    features (Miao and Qian 2025). Nothing but angles passes through time, so no shape can be
+    distorted.
 
     Parameters
     ----------
@@ -60,10 +61,11 @@ class TemporalMechanicsAttention(nn.Module):
 class TemporalMechanicsPooling(nn.Module):
     r"""TMPL: the increment of each bond from all frames.
 
-    :math:`Δq_b = \sum_t w_{b,t} ω_{b,t} + \sum_t θ_{b,t} a_{b,t} + \sum_t w_{b,t}\, γ_{b,t} · o_{b,t}`, with
-    :math:`ω` the angular velocities, :math:`a` the past angles relative to the last and :math:`o` the odd features. The
-    published layer has one softmax-normalised ``w`` for all atoms; here ``w``, ``θ`` and ``γ`` depend on the bond and
-    on its features, and all start at zero.
+    .. math:: Δq_b = \sum_t w_{b,t} (γ^ω_{b,t} ω_{b,t} + γ^a_{b,t} a_{b,t} + γ_{b,t} · o_{b,t})
+
+    with :math:`ω` the angular velocities, :math:`a` the past angles relative to the last
+    and :math:`o` the odd features. The published layer has one softmax-normalised ``w`` for all
+    atoms; here ``w`` and the gains ``γ`` depend on the bond's features; the gains start at zero.
 
     Parameters
     ----------
