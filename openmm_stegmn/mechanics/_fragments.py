@@ -64,6 +64,7 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     ValueError
         If a bond or constraint names an atom that does not exist.
     """
+    bonds, constraints = list(bonds), list(constraints)
     for name, pairs in (("bond", bonds), ("constraint", constraints)):
         for pair in pairs:
             if not all(0 <= atom < n_atoms for atom in pair):
@@ -72,24 +73,28 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     graph.add_nodes_from(range(n_atoms))
     graph.add_edges_from(bonds)
     # Atoms held together by constraints alone (a rigid water that lists no bonds) are one body as
-    # well.
+    # well, and a bond that such constraints bridge is in a ring. A constraint within a bonded
+    # molecule must not be an edge here: what it forbids is told by the path between its atoms.
+    molecule = {atom: m for m, atoms in enumerate(nx.connected_components(graph)) for atom in atoms}
     connected = graph.copy()
-    connected.add_edges_from(constraints)
+    connected.add_edges_from((a, b) for a, b in constraints if molecule[a] != molecule[b])
 
     rotatable = {
         frozenset(bond)
-        for bond in nx.bridges(graph)
-        if all(graph.degree[atom] > 1 for atom in bond)
+        for bond in nx.bridges(connected)
+        if graph.has_edge(*bond) and all(graph.degree[atom] > 1 for atom in bond)
     }
-    rotatable -= _frozen_by_constraints(graph, rotatable, constraints)
+    inner = [(a, b) for a, b in constraints if molecule[a] == molecule[b]]
+    rotatable -= _frozen_by_constraints(graph, inner)
 
+    # Sorted: the numbers of the bonds, which the weights in model files are tied to, follow from
+    # the order in which they are cut.
+    cut = sorted((tuple(sorted(bond)) for bond in rotatable), reverse=True)
     rigid = connected.copy()
-    rigid.remove_edges_from(tuple(bond) for bond in rotatable)
-    # A bond may be cut only if that does separate its ends (a constraint can bridge it).
+    rigid.remove_edges_from(cut)
     piece_of_atom = {
         atom: p for p, piece in enumerate(nx.connected_components(rigid)) for atom in piece
     }
-    cut = [tuple(sorted(b)) for b in rotatable if len({piece_of_atom[a] for a in b}) == 2]
     pieces = nx.Graph()
     pieces.add_nodes_from(set(piece_of_atom.values()))
     for j, k in cut:
@@ -97,15 +102,13 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     return _root_trees(graph, pieces, piece_of_atom, elements)
 
 
-def _frozen_by_constraints(graph, rotatable, constraints):
-    """Rotatable bonds with a constraint between an atom off the axis on each side."""
+def _frozen_by_constraints(graph, constraints):
+    """Bonds with a constraint between an atom off the axis on each side."""
     frozen = set()
     for a, b in constraints:
-        if graph.has_edge(a, b) or not nx.has_path(graph, a, b):
-            continue
         path = nx.shortest_path(graph, a, b)
         frozen.update(frozenset(bond) for bond in pairwise(path[1:-1]))
-    return frozen & rotatable
+    return frozen
 
 
 def _root_trees(graph, pieces, piece_of_atom, elements):
