@@ -6,8 +6,7 @@ from ..units import to_angstrom
 
 
 def describe_molecule(topology, system) -> dict:
-    """Atoms, masses, bonds and constraints, as keyword arguments of
-    :class:`~openmm_stegmn.models.ModelSpec`.
+    """Describe a molecule, as keyword arguments of :class:`~openmm_stegmn.models.ModelSpec`.
 
     Parameters
     ----------

@@ -179,8 +179,7 @@ class ArticulatedBody(nn.Module):
         return moved, own @ fragment_rotations[..., self.fragment_of_atom, :, :]
 
     def increments(self, start: Tensor, end: Tensor):
-        """Generalised coordinates of the step from one frame to another: the inverse of
-        :meth:`move`.
+        """Generalised coordinates of the step between two frames: the inverse of :meth:`move`.
 
         Returns
         -------

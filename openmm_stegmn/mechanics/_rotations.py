@@ -85,8 +85,7 @@ def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:
-    """Axis times angle of a rotation matrix, angle in [0, π); the inverse of
-    :func:`rotation_matrix`.
+    """Axis times angle, in [0, π): the inverse of :func:`rotation_matrix`.
 
     Not meant for rotations within 1e-3 rad of π, where the axis is ill-conditioned.
     """

@@ -7,8 +7,7 @@ from ._rotations import rotation_matrix
 
 
 def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Proper rotation that brings ``mobile`` closest to ``target`` (Kabsch 1976), both already
-    centred.
+    """Proper rotation that brings ``mobile`` closest to ``target`` (Kabsch 1976).
 
     Parameters
     ----------
