@@ -56,6 +56,12 @@ def run(
     backend: Annotated[
         str, typer.Option(help="How OpenMM calls the network: auto, torch or python.")
     ] = "auto",
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1, help="CPU threads of the network. More than one pays for large molecules only."
+        ),
+    ] = 1,
     seed: Annotated[
         int | None, typer.Option(help="Of all random numbers.", show_default="drawn")
     ] = None,
@@ -80,8 +86,13 @@ def run(
     folder = output_folder or Path(f"{pdb.stem if pdb else 'alanine-dipeptide'}-hybrid")
     given = _given(context)
     with warnings_on_one_line():
+        import torch
+
         from ..runs import RunFailedError, hybrid_run
 
+        # Threads that wait for each other at every small operation cost more than they bring, and
+        # on a busy machine a hundred times more.
+        torch.set_num_threads(threads)
         try:
             settings = _settings(given, folder if restart else None)
             with _progress() as progress:
@@ -110,7 +121,7 @@ def _given(context: typer.Context) -> dict:
         for name, value in context.params.items()
         if context.get_parameter_source(name).name == "COMMANDLINE"
     }
-    for name in ("output_folder", "overwrite", "restart"):
+    for name in ("output_folder", "overwrite", "restart", "threads"):
         given.pop(name, None)
     if "forcefield" in given:
         given["forcefields"] = tuple(given.pop("forcefield"))

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from openmm_stegmn.cli import app
@@ -187,3 +188,12 @@ def test_interrupted_run_says_how_to_go_on(invoke, monkeypatch):
     result = invoke("--output", "mine")
     assert result.exit_code == 130
     assert "openmm-stegmn run --restart --output mine" in result.stderr
+
+
+def test_threads_are_those_asked_for(invoke, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    assert invoke().exit_code == 0
+    assert invoke("--overwrite", "--threads", 2).exit_code == 0
+    assert asked == [1, 2]
+    assert invoke("--overwrite", "--threads", 0).exit_code == 2
