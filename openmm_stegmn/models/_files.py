@@ -43,6 +43,7 @@ def save_model(model, path) -> None:
         "format": "openmm-stegmn",
         "format_version": str(FORMAT_VERSION),
         "spec": json.dumps(model.spec.as_dict()),
+        "torsion_atoms": json.dumps(_torsion_atoms(model)),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in _learned(model).items()}
     part = path.with_name(path.name + ".part")
@@ -81,6 +82,7 @@ def load_model(name_or_path):
     try:
         spec = ModelSpec.from_dict(json.loads(header["spec"]))
         model = build_model(spec)
+        _check_torsions(model, json.loads(header["torsion_atoms"]))
         _restore(model, load(data))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
@@ -108,6 +110,19 @@ def _header(data, path):
             f"openmm-stegmn reads {FORMAT_VERSION}; update the package, or train the model again"
         )
     return metadata
+
+
+def _torsion_atoms(model):
+    return model.context.body.torsion_atoms.tolist()
+
+
+def _check_torsions(model, stored):
+    # Weights belong to numbered bonds. The numbers follow from the molecule, and would go wrong
+    # silently if a later version found or ordered the rotatable bonds in another way.
+    if stored != _torsion_atoms(model):
+        raise ValueError(
+            f"it was made for the torsions {stored}, this version finds {_torsion_atoms(model)}"
+        )
 
 
 def _learned(model):
