@@ -47,8 +47,11 @@ def save_model(model, path) -> None:
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in _learned(model).items()}
     part = path.with_name(path.name + ".part")
-    part.write_bytes(save(tensors, metadata=header))
-    os.replace(part, path)
+    try:
+        part.write_bytes(save(tensors, metadata=header))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_model(name_or_path):
@@ -97,9 +100,10 @@ def _header(data, path):
     length = int.from_bytes(data[:8], "little")
     try:
         metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-    except (ValueError, KeyError, TypeError):
-        metadata = {}
-    if len(data) < 8 + length or metadata.get("format") != "openmm-stegmn":
+    except (ValueError, KeyError, TypeError, RecursionError):
+        metadata = None
+    known = isinstance(metadata, dict) and metadata.get("format") == "openmm-stegmn"
+    if len(data) < 8 + length or not known:
         raise ModelFileError(
             f"{path} is not a model file of openmm-stegmn, or it is truncated ({len(data)} bytes); "
             f"copy it again, or make one with openmm_stegmn.save_model"

@@ -60,6 +60,10 @@ class ModelSpec:
                 raise ValueError(
                     f"{name} has {len(getattr(self, name))} entries for {self.n_atoms} atoms"
                 )
+        for name, pairs in (("bond", self.bonds), ("constraint", self.constraints)):
+            for pair in pairs:
+                if len(pair) != 2 or not all(0 <= atom < self.n_atoms for atom in pair):
+                    raise ValueError(f"{name} {pair} is no pair of atoms 0..{self.n_atoms - 1}")
         if len(self.constraints) != len(self.constraint_lengths):
             raise ValueError(
                 f"{len(self.constraints)} constraints but {len(self.constraint_lengths)} lengths"

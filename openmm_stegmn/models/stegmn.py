@@ -69,6 +69,8 @@ class STEGMN(TrajectoryModel):
             raise ValueError(
                 f"stegmn needs a window of at least 2 frames, got history = {spec.history}"
             )
+        if hidden % heads:
+            raise ValueError(f"hidden = {hidden} cannot be shared by heads = {heads}")
         if self.context.body.n_bonds == 0:
             raise ValueError("stegmn turns rotatable bonds, and this molecule has none")
         self.neighbours = neighbours
