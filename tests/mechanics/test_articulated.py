@@ -213,3 +213,14 @@ def test_gradients_are_finite_where_torsions_are_planar(dtype):
 def test_a_molecule_without_mass_is_refused():
     with pytest.raises(ValueError, match="no mass"):
         ArticulatedBody.from_bonds(2, [], [0.0, 1.0])
+
+
+def test_a_step_that_is_not_finite_spoils_itself_only():
+    molecule = MOLECULES["butane"]
+    body, frame = molecule.body(), molecule.frame.expand(2, -1, -1)
+    angles = random_angles(body, 2)
+    expected, _ = body.move(frame[1], angles[1])
+    angles[0, 1] = float("nan")
+    moved, _ = body.move(frame, angles)
+    assert torch.isnan(moved[0]).all()
+    torch.testing.assert_close(moved[1], expected)
