@@ -41,9 +41,11 @@ class WindowSet:
         Raises
         ------
         ValueError
-            If no trajectory is long enough for one window and its target, or a coordinate is not
-            finite.
+            If no trajectory is long enough for one window and its target, a coordinate is not
+            finite, or the trajectories are of different numbers of atoms.
         """
+        if history < 1 or stride < 1:
+            raise ValueError(f"history and stride must be at least 1, got {history} and {stride}")
         reach, offset, starts = history * stride, 0, []
         for number, trajectory in enumerate(trajectories):
             if not torch.isfinite(trajectory).all():
@@ -51,16 +53,20 @@ class WindowSet:
                 raise ValueError(
                     f"trajectory {number} has a coordinate that is not finite in frame {bad}"
                 )
+            if trajectory.shape[1:] != trajectories[0].shape[1:]:
+                raise ValueError(
+                    f"trajectory {number} has {trajectory.shape[1]} atoms, the first has "
+                    f"{trajectories[0].shape[1]}"
+                )
             starts.append(torch.arange(offset, offset + max(0, len(trajectory) - reach)))
             offset += len(trajectory)
-        starts = torch.cat(starts)
-        if len(starts) == 0:
+        if sum(map(len, starts)) == 0:
             longest = max((len(t) for t in trajectories), default=0)
             raise ValueError(
                 f"a window of {history} frames and its target, {stride} frames apart, need "
                 f"{reach + 1} frames; the longest trajectory has {longest}"
             )
-        return cls(torch.cat(list(trajectories)), starts, history, stride)
+        return cls(torch.cat(list(trajectories)), torch.cat(starts), history, stride)
 
     def __len__(self):
         return len(self.starts)
