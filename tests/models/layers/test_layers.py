@@ -1,0 +1,144 @@
+"""Layers against their formulas, atom by atom and bond by bond."""
+
+import numpy as np
+import pytest
+import torch
+from molecules import alkane, random_walk
+
+from openmm_stegmn.models.layers import (
+    BondAttention,
+    LagRegression,
+    Perceptron,
+    TemporalMechanicsAttention,
+    TemporalMechanicsPooling,
+    axial_torque,
+    gather_atoms,
+    neighbour_table,
+    radial_basis,
+)
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_torque_about_a_bond_is_the_sum_over_distal_atoms():
+    molecule = alkane(5)
+    body = molecule.body()
+    x = random_walk(molecule, 2)
+    force = draw(2, molecule.n_atoms, 3, 3).double()
+    torque = axial_torque(body, x, force)
+    for b, (_, j, k, _) in enumerate(body.torsion_atoms.tolist()):
+        for frame in range(2):
+            axis = x[frame, k] - x[frame, j]
+            axis = axis / axis.norm()
+            moment, inertia = torch.zeros(3).double(), 0.0
+            for atom in torch.nonzero(body.distal[b]).flatten():
+                arm = x[frame, atom] - x[frame, k]
+                moment += torch.linalg.cross(arm.expand(3, 3), force[frame, atom]) @ axis
+                inertia += arm @ arm
+            # One Å² more keeps a bond with nothing distal but its axis finite
+            torch.testing.assert_close(torque[frame, b], moment / (inertia + 1))
+
+
+def test_atoms_on_the_axis_give_no_torque():
+    molecule = alkane(4, hydrogens=False)
+    force = torch.zeros(4, 1, 3).double()
+    force[2] = 5.0  # the far end of the axis of the one rotatable bond
+    assert axial_torque(molecule.body(), molecule.frame, force).abs().max() < 1e-12
+
+
+def test_neighbours():
+    frame = draw(9, 3)
+    everyone = neighbour_table(frame, 8)
+    for atom, row in enumerate(everyone.tolist()):
+        assert sorted(row) == [a for a in range(9) if a != atom]
+    nearest = neighbour_table(frame, 3)
+    distance = torch.cdist(frame, frame)
+    for atom, row in enumerate(nearest.tolist()):
+        assert row == distance[atom].argsort()[1:4].tolist()
+
+
+def test_gather_atoms():
+    values, table = draw(2, 3, 7, 4), torch.randint(7, (2, 7, 5))
+    gathered = gather_atoms(values, table)
+    for b in range(2):
+        assert torch.equal(gathered[b], values[b][:, table[b]])
+
+
+def test_radial_basis():
+    basis = radial_basis(torch.tensor([0.0, 4.0, 8.0]), 5, 8.0)
+    assert basis.argmax(-1).tolist() == [0, 2, 4]
+    torch.testing.assert_close(basis.max(-1).values, torch.ones(3))
+    torch.testing.assert_close(basis[1, 1], torch.tensor(np.exp(-0.5), dtype=torch.float32))
+
+
+def test_perceptron_may_start_at_zero():
+    assert Perceptron(3, 8, 2, zero=True)(draw(5, 3)).abs().max() == 0
+    assert Perceptron(3, 8, 2)(draw(5, 3)).abs().max() > 0
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+def test_lag_regression(coupled):
+    past, step = draw(60, 3, 2).double(), draw(60, 2, seed=1).double()
+    regression = LagRegression(2, 4, coupled=coupled, ridge=0.0).double()
+    regression.fit(past, step)
+    if coupled:
+        expected = np.linalg.lstsq(past.flatten(1), step, rcond=None)[0].T
+    else:
+        columns = past.transpose(1, 2).reshape(-1, 3)
+        expected = np.linalg.lstsq(columns, step.flatten(), rcond=None)[0]
+    np.testing.assert_allclose(regression.weights, expected, atol=1e-10)
+    predicted = regression(past)
+    assert (predicted - step).square().mean() < step.square().mean()
+
+
+def test_lag_regression_without_any_motion():
+    """Nothing to learn from: predict nothing."""
+    regression = LagRegression(2, 4, coupled=True)
+    regression.fit(torch.zeros(10, 3, 2), torch.zeros(10, 2))
+    assert regression.weights.abs().max() == 0
+
+
+def test_attention_between_bonds_is_odd_in_odd_features():
+    layer = BondAttention(8, 4, 2)
+    even, odd = draw(3, 5, 8), draw(3, 5, 4)
+    first, second = layer(even, odd), layer(even, -odd)
+    torch.testing.assert_close(first[0], second[0])
+    torch.testing.assert_close(first[1], -second[1])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_temporal_attention(causal):
+    layer = TemporalMechanicsAttention(8, 4, 2, causal)
+    even, odd, torque = draw(2, 6, 3, 8), draw(2, 6, 3, 4), draw(2, 6, 3, 4, seed=1)
+    before = layer(even, odd, torque)
+    mirrored = layer(even, -odd, -torque)
+    torch.testing.assert_close(mirrored[0], before[0])
+    torch.testing.assert_close(mirrored[1:], (-before[1], -before[2]))
+    changed = even.clone(), odd.clone(), torque.clone()
+    for part in changed:
+        part[:, 4:] += 1
+    for was, now in zip(before, layer(*changed), strict=True):
+        assert torch.equal(was[:, :4], now[:, :4]) == causal
+    # Each bond by itself
+    one = layer(even[:, :, :1], odd[:, :, :1], torque[:, :, :1])
+    torch.testing.assert_close(one[2], before[2][:, :, :1])
+
+
+def test_temporal_attention_averages_accelerations():
+    """A torque that is the same in all frames comes out the same in all."""
+    layer = TemporalMechanicsAttention(8, 4, 2, False)
+    torque = draw(1, 1, 3, 4).expand(1, 6, 3, 4)
+    _, _, acceleration = layer(draw(1, 6, 3, 8), draw(1, 6, 3, 4), torque)
+    torch.testing.assert_close(acceleration, acceleration[:, :1].expand_as(acceleration))
+
+
+def test_pooling_starts_at_zero_and_is_odd():
+    pooling = TemporalMechanicsPooling(8, 4)
+    inputs = draw(2, 6, 3, 8), draw(2, 6, 3, 4), draw(2, 6, 3), draw(2, 6, 3, seed=1)
+    assert pooling(*inputs).abs().max() == 0
+    torch.nn.init.normal_(pooling.gains.net[2].weight)
+    turned = pooling(*inputs)
+    assert turned.shape == (2, 3)
+    torch.testing.assert_close(pooling(inputs[0], *(-x for x in inputs[1:])), -turned)

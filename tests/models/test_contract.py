@@ -1,0 +1,190 @@
+"""What every registered model must do."""
+
+import copy
+
+import pytest
+import torch
+from molecules import alkane, beside, perturbed_model, random_rotation, random_walk, water
+from torch import nn
+
+from openmm_stegmn.models import MODELS, load_model, save_model
+
+HISTORY = 4
+MOLECULES = {"pentane": alkane(5), "butane and water": beside(alkane(4), water())}
+
+
+@pytest.fixture(params=MODELS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=MOLECULES)
+def molecule(request):
+    return MOLECULES[request.param]
+
+
+@pytest.fixture
+def model(name, molecule):
+    return perturbed_model(molecule, name, HISTORY).double()
+
+
+@pytest.fixture
+def window(molecule):
+    return random_walk(molecule, HISTORY)
+
+
+def assert_near(actual, expected, error=1e-9):
+    torch.testing.assert_close(actual, expected, atol=error, rtol=0)
+
+
+@pytest.mark.parametrize("reflect", [False, True])
+def test_equivariant_to_rotation_reflection_and_translation(model, window, reflect):
+    orthogonal = random_rotation(2, reflect)
+    image = lambda x: x @ orthogonal.T + torch.tensor([1.0, -2.0, 3.0])  # noqa: E731
+    assert_near(model(image(window)), image(model(window)))
+    _, rotations = model.jump(window, window[-1])
+    _, turned = model.jump(image(window), image(window[-1]))
+    assert_near(turned, orthogonal @ rotations @ orthogonal.T)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_equivariant_to_the_order_of_atoms(name, seed):
+    """Weights of a bond or an atom go with it. Orders that change from which hydrogen a methyl's
+    torsion is measured are left out: it is another coordinate, which shifts by about 120°."""
+    molecule = MOLECULES["pentane"]
+    model = perturbed_model(molecule, name, HISTORY).double()
+    window = random_walk(molecule, HISTORY)
+    generator = torch.Generator().manual_seed(seed)
+    spec, n = model.spec, molecule.n_atoms
+    for _ in range(1000):
+        order = torch.randperm(n, generator=generator)
+        place = order.argsort().tolist()
+        pick = lambda values: [values[a] for a in order.tolist()]  # noqa: B023, E731
+        relabelled = copy.deepcopy(molecule)
+        relabelled.elements = pick(molecule.elements)
+        relabelled.positions = pick(molecule.positions)
+        relabelled.bonds = [(place[i], place[j]) for i, j in molecule.bonds]
+        bond_order = _same_torsions(model.context.body, relabelled.body(), order)
+        if bond_order is not None:
+            break
+    other = perturbed_model(relabelled, name, HISTORY, atom_names=pick(spec.atom_names)).double()
+    other.load_state_dict(_relabel(model, order, bond_order), strict=False)
+    assert_near(other(window[:, order]), model(window)[:, order])
+
+
+def _same_torsions(body, relabelled, order):
+    """For each bond of ``relabelled``, its number in ``body``; None if a torsion differs."""
+    canonical = lambda atoms: min(tuple(atoms), tuple(atoms[::-1]))  # noqa: E731
+    known = [canonical(atoms) for atoms in body.torsion_atoms.tolist()]
+    found = [canonical(order[atoms].tolist()) for atoms in relabelled.torsion_atoms]
+    return [known.index(f) for f in found] if set(known) == set(found) else None
+
+
+def _relabel(model, atoms, bonds):
+    state = {k: v for k, v in model.state_dict().items() if not k.startswith("context.")}
+    for part, value in state.items():
+        if part.endswith("weights") and value.dim() == 2:
+            n = value.shape[0]
+            order = torch.as_tensor(bonds if n == len(bonds) else atoms)
+            state[part] = value.reshape(n, -1, n)[order][:, :, order].reshape(value.shape)
+    return state
+
+
+def test_batch_equals_loop(model, molecule):
+    frames = random_walk(molecule, 2 * 3 * HISTORY)
+    windows = frames.reshape(2, 3, HISTORY, molecule.n_atoms, 3)
+    predicted = model(windows)
+    assert predicted.shape == (2, 3, 1, molecule.n_atoms, 3)
+    each = torch.stack([model(w) for w in windows.flatten(0, 1)])
+    assert_near(predicted.flatten(0, 1), each)
+
+
+def test_single_precision(model, window):
+    expected = model(window)
+    error = (model.float()(window.float()).double() - expected).abs().max()
+    assert error < 2e-4  # Å
+
+
+def test_saved_and_loaded(name, molecule, window, tmp_path):
+    model = perturbed_model(molecule, name, HISTORY)
+    save_model(model, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.spec == model.spec
+    assert type(loaded) is type(model)
+    # PyTorch may multiply in another order where gradients are wanted
+    model.requires_grad_(False)
+    assert torch.equal(loaded(window.float()), model(window.float()))
+    assert loaded.source == (tmp_path / "model.safetensors").resolve()
+    assert len(loaded.sha256) == 64
+
+
+def test_lengths_and_angles_of_the_base_are_kept(model, molecule, window):
+    """In the base's own precision, however the network computes."""
+    base = window[-1]
+    frame, rotations = model.float().jump(window.float(), base)
+    assert frame.dtype == rotations.dtype == torch.float64
+    eye = torch.eye(3, dtype=torch.float64)
+    assert_near(rotations @ rotations.transpose(-1, -2), eye.expand_as(rotations), 1e-12)
+    if model.kinematics == "articulated":
+        fragments = model.context.body.fragment_of_atom
+        kept = (fragments[:, None] == fragments[None]) | (model.context.hops <= 2)
+        same_molecule = model.context.body.molecule_of_atom
+        kept &= same_molecule[:, None] == same_molecule[None]
+        before, after = torch.cdist(base, base)[kept], torch.cdist(frame, frame)[kept]
+        assert_near(after, before, 1e-11)
+    else:
+        assert_near(rotations, eye.expand_as(rotations), 0)
+
+
+class Jump(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, window, base):
+        return self.model.jump(window, base)
+
+
+def test_traced(model, molecule, window):
+    jump = Jump(model.float().requires_grad_(False))
+    other = random_walk(molecule, HISTORY, seed=5)
+    with torch.no_grad():
+        traced = torch.jit.trace(jump, (window.float(), window[-1]))
+        frame, rotations = traced(other.float(), other[-1])
+        expected = jump(other.float(), other[-1])
+    assert_near(frame, expected[0], 1e-5)
+    assert_near(rotations, expected[1], 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["moving", "at rest", "planar torsions"])
+def test_gradients_are_finite(name, kind):
+    molecule = alkane(5)
+    model = perturbed_model(molecule, name, HISTORY)
+    window = random_walk(molecule, HISTORY)
+    if kind == "at rest":
+        window = window[-1:].expand(HISTORY, -1, -1)
+    if kind == "planar torsions":
+        window[..., 2] = 0
+    window = window.float().clone().requires_grad_()
+    model(window).square().sum().backward()
+    assert torch.isfinite(window.grad).all()
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_deterministic(model, window):
+    assert torch.equal(model(window), model(window))
+    proposal = model.propose(window, torch.Generator().manual_seed(0))
+    assert torch.equal(proposal.frames, model(window))
+    assert proposal.velocities is None
+    assert proposal.log_density is None
+
+
+def test_roll_out(name, molecule, window):
+    """Several frames: each jump from a window that ends with the one before."""
+    one = perturbed_model(molecule, name, HISTORY).double()
+    three = perturbed_model(molecule, name, HISTORY, horizon=3).double()
+    frames = three(window)
+    assert frames.shape == (3, molecule.n_atoms, 3)
+    for frame in frames:
+        assert_near(frame, one(window)[0])
+        window = torch.cat([window[1:], frame[None]])

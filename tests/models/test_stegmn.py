@@ -1,0 +1,143 @@
+"""STEGMN: where it starts from, what learns, and what its configuration allows."""
+
+import pytest
+import torch
+from molecules import (
+    SMALL_STEGMN,
+    alkane,
+    beside,
+    perturbed_model,
+    random_rotation,
+    random_walk,
+    water,
+)
+
+from openmm_stegmn.models import build_model
+from openmm_stegmn.models.baselines import relative_torsions
+
+PENTANE = alkane(5)
+
+
+def windows(molecule=PENTANE, count=40, history=4, seed=0):
+    frames = random_walk(molecule, count * (history + 1), seed=seed).float()
+    frames = frames.reshape(count, history + 1, molecule.n_atoms, 3)
+    return frames[:, :-1], frames[:, -1]
+
+
+def stegmn(molecule=PENTANE, history=4, **config):
+    torch.manual_seed(0)
+    return build_model(molecule.spec("stegmn", history, config=SMALL_STEGMN | config))
+
+
+def test_untrained_it_is_the_least_squares_solution():
+    model, (window, target) = stegmn(), windows()
+    model.fit(window, target)
+    baseline = build_model(PENTANE.spec("torsion-linear-ar-full", config={"ridge": 1e-6}))
+    baseline.fit(window, target)
+    torch.testing.assert_close(model.torsion_regression.weights, baseline.regression.weights)
+    linear = model.torsion_regression(relative_torsions(model.context.body, window))
+    assert linear.abs().max() > 0.01
+    torch.testing.assert_close(model.increments(window), linear, atol=1e-6, rtol=0)
+
+
+def test_rigid_motion_starts_from_shared_regression():
+    """A molecule that drifts and spins evenly is predicted to go on."""
+    molecule = beside(alkane(4), water())
+    body = molecule.body()
+    spin = torch.tensor([[0.1, 0, 0.2], [0, -0.3, 0]], dtype=torch.float64)
+    drift = torch.tensor([[0.5, 0, 0], [0, 0, -0.2]], dtype=torch.float64)
+    still = torch.zeros(body.n_bonds, dtype=torch.float64)
+    frames = [molecule.frame]
+    for _ in range(14):
+        frames.append(body.move(frames[-1], still, spin, drift)[0])
+    frames = torch.stack(frames).unfold(0, 3, 1).movedim(-1, 1)
+    model = stegmn(molecule, history=2).double()
+    model.fit(frames[:, :-1], frames[:, -1])
+    torch.testing.assert_close(model(frames[:, :-1])[:, 0], frames[:, -1], atol=1e-6, rtol=0)
+
+
+def test_superposed_windows_teach_no_rigid_motion():
+    window, target = windows(count=5)
+    still = window[:, -1:].expand_as(window)
+    model = stegmn()
+    model.fit(still, target)
+    assert model.rotation_weights.abs().max() == model.translation_weights.abs().max() == 0
+
+
+def test_every_parameter_gets_a_gradient():
+    model = perturbed_model(PENTANE, "stegmn")
+    window, _ = windows()
+    model.increments(window).square().sum().backward()
+    silent = {name for name, p in model.named_parameters() if p.grad.abs().max() < 1e-7}
+    # A constant added to all scores of a softmax over time changes nothing
+    assert silent <= {"pooling.attention.net.2.bias"}
+
+
+def test_before_training_gradients_reach_the_gains():
+    model = stegmn()
+    window, _ = windows()
+    model.increments(window).sum().backward()
+    learning = {name for name, p in model.named_parameters() if p.grad.abs().max() > 0}
+    assert learning == {"pooling.gains.net.2.weight", "pooling.gains.net.2.bias"}
+
+
+def test_a_planar_molecule_at_rest_stays_so():
+    """Reflection in its plane leaves the window as it is, so all odd increments must be zero."""
+    molecule = alkane(6, hydrogens=False)
+    frame = molecule.frame.clone()
+    body = molecule.body()
+    frame, _ = body.move(frame, torch.pi - body.torsions(frame))
+    model = perturbed_model(molecule, "stegmn").double()
+    increments = model.increments(frame.expand(4, -1, -1))
+    assert increments.abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("reflect", [False, True])
+def test_few_neighbours_keep_the_symmetry(reflect):
+    model = perturbed_model(PENTANE, "stegmn")
+    model.neighbours = 5
+    model.double()
+    window = windows()[0].double()
+    orthogonal = random_rotation(3, reflect)
+    turned = model.increments(window @ orthogonal.T)
+    expected = model.increments(window) * (-1 if reflect else 1)
+    torch.testing.assert_close(turned, expected, atol=1e-9, rtol=0)
+
+
+def test_few_neighbours_in_a_batch():
+    """Each window has neighbours of its own."""
+    model = perturbed_model(PENTANE, "stegmn").double()
+    model.neighbours = 5
+    window = windows()[0].double()
+    each = torch.stack([model.increments(w) for w in window])
+    torch.testing.assert_close(model.increments(window), each, atol=1e-9, rtol=0)
+
+
+def test_a_network_far_off_still_only_turns_fragments():
+    model = perturbed_model(PENTANE, "stegmn", scale=3.0)
+    window = windows(count=3)[0]
+    assert model.increments(window).abs().max() > 100
+    base = window[:, -1].double()
+    frame, _ = model.jump(window, base)
+    i, j = torch.tensor(PENTANE.bonds).T
+    length = lambda x: (x[:, i] - x[:, j]).norm(dim=-1)  # noqa: E731
+    torch.testing.assert_close(length(frame), length(base), rtol=1e-12, atol=0)
+
+
+def test_a_network_that_overflows_gives_nan_and_raises_nothing():
+    """The propagator looks for NaN; an exception inside OpenMM would end the simulation."""
+    model = perturbed_model(PENTANE, "stegmn", scale=1e4)
+    window = windows(count=3)[0]
+    frame, _ = model.jump(window, window[:, -1].double())
+    assert torch.isnan(frame).any()
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="at least 2 frames, got history = 1"):
+        build_model(PENTANE.spec("stegmn", history=1))
+    with pytest.raises(ValueError, match="has none"):
+        build_model(water().spec("stegmn"))
+    with pytest.raises(ValueError, match="hidden = 6 cannot be shared by heads = 4"):
+        build_model(PENTANE.spec("stegmn", config={"hidden": 6, "heads": 4}))
+    with pytest.raises(ValueError, match="does not take the options"):
+        build_model(PENTANE.spec("stegmn", config={"depth": 3}))
