@@ -20,7 +20,7 @@ class TrainingConfig:
     average_decay: float = 0.998
     """Decay of the exponential moving average of the weights that is kept."""
     seed: int = 2026
-    """Of initial weights and of the order of windows."""
+    """Of the order of windows. Initial weights come from torch's seed when the model is built."""
 
     def __post_init__(self):
         for name in ("steps", "batch_size", "learning_rate", "gradient_clip"):

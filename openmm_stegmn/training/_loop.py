@@ -79,8 +79,10 @@ class TorsionTask(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
+        # OneCycleLR divides by zero if its first phase, here a tenth, is one step long.
+        total = max(config.steps, 20)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1
+            optimizer, config.learning_rate, total_steps=total, pct_start=0.1
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -127,10 +129,12 @@ def train(
         loader = DataLoader(
             _WindowNumbers(len(windows)), batch_size=config.batch_size, sampler=sampler
         )
+        # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
+        averaging = WeightAveraging(use_buffers=False, avg_fn=get_ema_avg_fn(config.average_decay))
         trainer = lightning.Trainer(
             max_steps=config.steps, accelerator=accelerator, devices=1,
             gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
-            callbacks=[WeightAveraging(avg_fn=get_ema_avg_fn(config.average_decay))],
+            callbacks=[averaging],
             logger=False, enable_checkpointing=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(TorsionTask(model.train(), windows, config), loader)
