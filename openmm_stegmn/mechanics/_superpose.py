@@ -21,7 +21,8 @@ def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     Tensor, ``(..., 3, 3)`` or ``(..., n_molecules, 3, 3)``
         Minimises the weighted sum of squared distances. Its derivative comes from the condition
         that this sum is stationary (implicit function theorem), not from the singular value
-        decomposition, whose own derivative is infinite for symmetric molecules.
+        decomposition, whose own derivative is infinite for symmetric molecules. First derivatives
+        only: second ones are silently wrong.
     """
     products = (target.unsqueeze(-1) * mobile.unsqueeze(-2)).flatten(-2)
     covariance = (torch.atleast_2d(weights) @ products).unflatten(-1, (3, 3))
