@@ -64,7 +64,8 @@ class STEGMNPropagator(HybridStepping):
     IncompatibleModelError
         If model, system and integrator do not fit. Nothing has been changed then.
     ValueError
-        For an unknown guard, velocity rule or backend, or a schedule that makes no sense.
+        For an unknown guard, velocity rule or backend, a schedule, temperature or tolerance that
+        makes no sense, or a temperature that is needed and not given.
     """
 
     def __init__(
@@ -86,6 +87,10 @@ class STEGMNPropagator(HybridStepping):
     ):
         jump_guard = Guard(guard, float(energy_threshold))
         check_velocity_rule(velocities)
+        if not constraint_tolerance > 0:
+            raise ValueError(
+                f"constraint_tolerance must be a positive number, found {constraint_tolerance}."
+            )
         check_integrator(integrator)
         check_fit(system, topology, model)
         schedule = Schedule(

@@ -52,7 +52,7 @@ class PythonBridge:
                     )
                 energy, forces = self._bridge(positions, torch.tensor(phase))
                 return float(energy), (forces.to(positions) if as_tensor else forces.cpu().numpy())
-        except BaseException as error:  # also Ctrl-C, which must not cut a step in two
+        except BaseException as error:  # whatever it is, it must not cut a step in two
             if not self._keeps_errors:
                 raise
             self._error = error

@@ -69,6 +69,9 @@ class HybridReporter:
         self._propagator.start()
         if self._file is None:
             self._open(simulation)
+        elif self._frames_seen != self._propagator.statistics.frames:
+            # Ctrl-C came between a frame and its report.
+            self.report(simulation, simulation.context.getState(positions=True, velocities=True))
         steps = self._propagator.steps_to_next_frame()
         return {"steps": steps, "periodic": False, "include": ["positions", "velocities"]}
 

@@ -1,6 +1,7 @@
 """When to step and when to jump."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Schedule:
     jumps: int
 
     def __post_init__(self):
-        if self.md_frames < 1 or self.jumps < 1:
-            raise ValueError(
-                f"md_frames and jumps must be at least 1, found md_frames={self.md_frames} and "
-                f"jumps={self.jumps}."
-            )
+        for count in (self.md_frames, self.jumps):
+            if not isinstance(count, Integral) or count < 1:
+                raise ValueError(
+                    "md_frames and jumps must be whole numbers, at least 1, found "
+                    f"md_frames={self.md_frames} and jumps={self.jumps}."
+                )
 
     @property
     def jump_time(self):

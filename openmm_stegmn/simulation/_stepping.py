@@ -10,6 +10,7 @@ from openmm import unit
 from ..units import GAS_CONSTANT
 from ._bridge import PHASE_PARAMETER
 from ._context import find_context
+from ._interrupts import interrupt_deferred
 from ._jump_integrator import ACCEPTED, JUMP, PROJECT, RECORD
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
@@ -38,22 +39,25 @@ class HybridStepping(openmm.CompoundIntegrator):
         Raises
         ------
         ValueError
-            If positions are not finite before the first step or before a jump, or if the time step
-            was changed.
+            If positions are not finite before the first step or before a jump, if the time step
+            was changed, or if the temperature is negative.
         Exception
             What the model raised in a jump, with its own type and traceback where the back-end
             keeps them. The state is then as before that jump, and the simulation can go on.
+        KeyboardInterrupt
+            After the frame or jump in hand; the simulation can go on.
         """
         context = self._context()
         self.start()
         self._check_time_step()
         remaining = int(steps)
         while remaining > 0:
-            if self._jump_due():
-                self._jump(context)
-                remaining -= 1
-            else:
-                remaining -= self._walk(context, remaining)
+            with interrupt_deferred():
+                if self._jump_due():
+                    self._jump(context)
+                    remaining -= 1
+                else:
+                    remaining -= self._walk(context, remaining)
 
     def start(self):
         """Record the first frame, if the window is empty; `step` does so by itself."""
@@ -109,6 +113,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         state = context.getState(positions=True, velocities=True)
         _require_finite(state, "the physical steps blew up; try a shorter time step")
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
+        accepted = False
         try:
             self._run_jumper(context, JUMP)
             error = self._bridge.take_error()
@@ -124,6 +129,8 @@ class HybridStepping(openmm.CompoundIntegrator):
             context.setVelocities(state.getVelocities(asNumpy=True))
             context.setStepCount(count)
             context.setTime(now)
+            if accepted:
+                self.reset_window()  # the oldest frame has made way for the jump's
             raise
         if accepted:
             context.setTime(now + self._schedule.jump_time * unit.picosecond)
@@ -179,7 +186,15 @@ def _require_finite(state, advice):
 
 
 def in_kelvin(temperature):
-    """A temperature as a plain number: OpenMM returns either."""
+    """A temperature as a plain number: OpenMM returns either.
+
+    Raises
+    ------
+    ValueError
+        If it is negative or not finite.
+    """
     if unit.is_quantity(temperature):
-        return float(temperature.value_in_unit(unit.kelvin))
+        temperature = temperature.value_in_unit(unit.kelvin)
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"The temperature must be 0 K or more, found {temperature}.")
     return float(temperature)

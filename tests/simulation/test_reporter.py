@@ -181,3 +181,14 @@ def test_nothing_is_written_for_broken_positions(tmp_path):
     with pytest.raises(ValueError, match="not finite"):
         made.step(10)
     assert not (tmp_path / "hybrid.h5md").exists()
+
+
+def test_frame_that_ctrl_c_kept_from_the_reporter(tmp_path):
+    made = simulation(known={})
+    path = tmp_path / "hybrid.h5md"
+    with HybridReporter(path, made.integrator) as reporter:
+        made.reporters.append(reporter)
+        made.step(LEG)
+        made.integrator.step(1)  # as if interrupted after it
+        made.step(STEPS_PER_FRAME)
+    assert [int(ts.data["origin"]) for ts in universe(path).trajectory] == [0] * 5 + [1, 0]

@@ -1,5 +1,8 @@
 """When steps are made, when jumps, and what the clock says."""
 
+import os
+import signal
+
 import numpy as np
 import openmm
 import pytest
@@ -15,6 +18,8 @@ from alanine import (
     spec_for,
     window,
 )
+
+from openmm_stegmn.simulation._jump_integrator import PROJECT
 
 FRAME = STEPS_PER_FRAME * TIME_STEP
 CYCLE = MD_FRAMES * STEPS_PER_FRAME + 1
@@ -181,3 +186,54 @@ def test_stock_reporters_and_minimiser(tmp_path):
     assert len(rows) == CYCLE * 2 // 7
     assert np.isfinite(rows["Temperature_K"]).all()
     assert (tmp_path / "a.dcd").stat().st_size > 0
+
+
+@pytest.mark.parametrize("at", ["leg", "jump"])
+def test_ctrl_c_acts_between_steps_of_the_schedule(at, monkeypatch):
+    whole = simulation()
+    whole.step(3 * CYCLE)
+    made = simulation()
+    step, calls = openmm.CompoundIntegrator.step, []
+    # Ctrl-C while OpenMM works is raised as soon as it returns.
+    # One call records the first frame, two make a frame of the leg.
+    target = 1 + 2 * MD_FRAMES + 1 if at == "jump" else 4
+
+    def interrupted(integrator, steps):
+        step(integrator, steps)
+        calls.append(steps)
+        if len(calls) == target:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(openmm.CompoundIntegrator, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.integrator.step(3 * CYCLE)
+    made.integrator.step(3 * CYCLE - made.currentStep)
+    np.testing.assert_array_equal(arrays(made), arrays(whole))
+    np.testing.assert_array_equal(window(made), window(whole))
+    assert made.integrator.statistics == whole.integrator.statistics
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"md_frames": 2.5}, {"jumps": 0}, {"temperature": -1}, {"constraint_tolerance": 0}]
+)
+def test_settings_that_make_no_sense(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong.values()))}"):
+        simulation(known={}, **wrong)
+
+
+def test_failure_after_an_accepted_jump_starts_a_new_window(monkeypatch):
+    made = simulation(known={})
+    made.step(CYCLE - 1)
+    before = arrays(made)
+    run = made.integrator._run_jumper
+
+    def failing(context, action):
+        if action == PROJECT:
+            raise RuntimeError("no velocities")
+        run(context, action)
+
+    monkeypatch.setattr(made.integrator, "_run_jumper", failing)
+    with pytest.raises(RuntimeError, match="no velocities"):
+        made.step(1)
+    np.testing.assert_array_equal(arrays(made), before)
+    assert made.integrator.statistics.attempted == 0 and not made.integrator.at_frame()
