@@ -148,18 +148,27 @@ def _progress():
         TextColumn("{task.fields[reached]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=messages) as bar:
-        task = bar.add_task("preparing", total=None, reached="")
+    bar = Progress(*columns, console=messages)
+    task = bar.add_task("preparing", total=None, reached="")
 
-        def update(reached, length, statistics):
-            # A clock that adds up time steps ends a rounding error short of the length.
-            bar.update(
-                task,
-                description="running",
-                completed=round(reached, 6),
-                total=length,
-                reached=f"{reached:.0f}/{length:g} ps, "
-                f"{statistics.accepted}/{statistics.attempted} jumps accepted",
-            )
+    def update(reached, length, statistics):
+        bar.start()
+        # A clock that adds up time steps ends a rounding error short of the length.
+        bar.update(
+            task,
+            description="running",
+            completed=round(reached, 6),
+            total=length,
+            reached=f"{reached:.0f}/{length:g} ps, "
+            f"{statistics.accepted}/{statistics.attempted} jumps accepted",
+        )
 
+    # Elsewhere than in a terminal rich prints the bar once, at its end: only if something ran, so
+    # that refused input is one line.
+    if messages.is_terminal:
+        bar.start()
+    try:
         yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()

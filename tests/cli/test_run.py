@@ -37,9 +37,10 @@ def invoke(tmp_path, monkeypatch, small_model):
 
 def assert_refused(result, folder, *found):
     """Exit code 2, one line on stderr with all that was found, nothing on stdout or on disk."""
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    notes = ("note: ",)  # warnings that come before the error
+    errors = [line for line in result.stderr.splitlines() if not line.startswith(notes)]
     assert result.exit_code == 2, result.output
-    assert len(errors) == 1
+    assert len(errors) == 1 and errors[0].startswith("error: ")
     for text in found:
         assert text in errors[0]
     assert result.stdout == ""
