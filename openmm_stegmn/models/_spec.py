@@ -8,7 +8,7 @@ class ModelSpec:
     """Architecture, molecule and time step of a model.
 
     A model is tied to the molecule and the frame interval it was trained on; a propagator compares
-    every field below with the OpenMM system it is given.
+    atoms, masses, constraints and frame interval with the OpenMM system and integrator it is given.
     """
 
     architecture: str

@@ -129,7 +129,7 @@ def axial_torque(body: ArticulatedBody, x: Tensor, force: Tensor) -> Tensor:
     Returns
     -------
     Tensor, ``(..., n_bonds, channels)``
-        :math:`Σ ((x_i - x_p) × f_i)·â / J`, over the atoms distal to each bond.
+        :math:`Σ ((x_i - x_p) × f_i)·â / (J + 1 Å^2)`, over the atoms distal to each bond.
     """
     j, k = body.torsion_atoms[:, 1], body.torsion_atoms[:, 2]
     distal = body.distal.to(x.dtype)
