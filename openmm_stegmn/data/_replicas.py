@@ -1,5 +1,6 @@
 """Plain molecular dynamics to train on: independent replicas, one process each."""
 
+import functools
 import multiprocessing
 
 import numpy as np
@@ -50,43 +51,20 @@ def simulate_replicas(
         raise ValueError(
             f"a frame every {frame_interval} ps is no multiple of the time step of {time_step} ps"
         )
-    xml = openmm.XmlSerializer.serialize(system)
-    positions = np.asarray(positions)
-    jobs = [
-        (
-            xml,
-            positions,
-            seed,
-            n_frames,
-            steps,
-            time_step,
-            temperature,
-            friction,
-            equilibration,
-            platform,
-        )
-        for seed in seeds
-    ]
+    run = functools.partial(
+        _simulate, openmm.XmlSerializer.serialize(system), np.asarray(positions), n_frames, steps,
+        time_step, temperature, friction, equilibration, platform,
+    )  # fmt: skip
     if processes == 1:
-        return [torch.from_numpy(_simulate(job)) for job in jobs]
+        return [torch.from_numpy(run(seed)) for seed in seeds]
     # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return [torch.from_numpy(frames) for frames in pool.imap(_simulate, jobs)]
+        return [torch.from_numpy(frames) for frames in pool.imap(run, seeds)]
 
 
-def _simulate(job):
-    (
-        xml,
-        positions,
-        seed,
-        n_frames,
-        steps,
-        time_step,
-        temperature,
-        friction,
-        equilibration,
-        platform,
-    ) = job
+def _simulate(
+    xml, positions, n_frames, steps, time_step, temperature, friction, equilibration, platform, seed
+):
     integrator = openmm.LangevinMiddleIntegrator(temperature, friction, time_step)
     integrator.setRandomNumberSeed(seed)
     context = openmm.Context(
