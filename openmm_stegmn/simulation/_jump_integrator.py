@@ -39,7 +39,7 @@ POLISH_TOLERANCE = 1e-7
 ACCEPTED, BY_ENERGY, NONFINITE, BY_CONSTRAINTS = range(4)
 
 _GLOBALS = (
-    "action", "kT",
+    "action", "kT", "velocity_lag",
     # schedule
     "window_frames", "leg_steps", "leg_frames", "burst", "rejection_pending",
     # the jump in hand, and the last frame

@@ -12,6 +12,7 @@ from ._bridge import PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
 from ._jump_integrator import ACCEPTED, JUMP, PROJECT, RECORD
+from ._velocities import velocity_lag
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
 
@@ -113,6 +114,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         state = context.getState(positions=True, velocities=True)
         _require_finite(state, "the physical steps blew up; try a shorter time step")
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
+        self._jumper["velocity_lag"] = velocity_lag(self._physics)
         accepted = False
         try:
             self._run_jumper(context, JUMP)

@@ -8,10 +8,12 @@ rule        velocities after an accepted jump
 "rotate"    each atom's velocity turned with its rigid fragment: the kinetic energy is kept
 =========== ======================================================================================
 
-Leapfrog integrators (Verlet, LangevinMiddle, ...) hold velocities half a time step away from the
-positions. After "maxwell" the difference is immaterial: the draw is independent of the positions.
-"keep" and "rotate" carry the half-step velocity over as it is, an error of order dt in one step's
-force, once per jump.
+Leapfrog integrators (Verlet, LangevinMiddle, ...) hold velocities half a time step behind the
+positions, and those are correlated with the force. A draw that ignores this gets a first kick that
+is half too long, which heats stiff modes: by 40 K after one step of 2 fs with flexible angles. So
+"maxwell" draws the velocity at the time of the positions and takes it half a step back. "keep" and
+"rotate" carry the half-step velocity over as it is, an error of order dt in one step's force, once
+per jump.
 """
 
 import openmm
@@ -31,6 +33,23 @@ def check_velocity_rule(rule):
             f"Unknown velocity rule {rule!r}: expected one of "
             f"{', '.join(map(repr, VELOCITY_RULES))}."
         )
+
+
+#: OpenMM's integrators whose velocities are half a step behind the positions. Of a CustomIntegrator
+#: one cannot tell; its velocities are taken to be at the time of the positions.
+_LEAPFROG = (
+    openmm.VerletIntegrator,
+    openmm.LangevinIntegrator,
+    openmm.LangevinMiddleIntegrator,
+    openmm.NoseHooverIntegrator,
+)
+
+
+def velocity_lag(integrator):
+    """Time (ps) by which an integrator's velocities are behind its positions."""
+    if not isinstance(integrator, _LEAPFROG):
+        return 0.0
+    return 0.5 * integrator.getStepSize().value_in_unit(unit.picosecond)
 
 
 def add_turning(integrator):
@@ -67,7 +86,7 @@ def add_projection(integrator, rule, mass):
         frame would come out high by 3 degrees of freedom.
     """
     if rule == "maxwell":
-        integrator.addComputePerDof("v", "sqrt(kT/m)*gaussian")
+        integrator.addComputePerDof("v", "sqrt(kT/m)*gaussian-velocity_lag*f/m")
     integrator.addConstrainVelocities()
     if rule == "maxwell" and mass is not None:
         for axis in "xyz":
