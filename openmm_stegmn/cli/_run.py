@@ -59,7 +59,8 @@ def run(
     threads: Annotated[
         int,
         typer.Option(
-            min=1, help="CPU threads of the network. More than one pays for large molecules only."
+            min=1,
+            help="CPU threads of the network: more help when idle, stall when busy.",
         ),
     ] = 1,
     seed: Annotated[
@@ -90,8 +91,8 @@ def run(
 
         from ..runs import RunFailedError, hybrid_run
 
-        # Threads that wait for each other at every small operation cost more than they bring, and
-        # on a busy machine a hundred times more.
+        # Threads wait for each other at every small operation: on a busy machine that made a jump
+        # fifty times longer, while on an idle one two threads halved it at best.
         torch.set_num_threads(threads)
         try:
             settings = _settings(given, folder if restart else None)
