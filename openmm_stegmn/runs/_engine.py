@@ -15,7 +15,7 @@ from openmm import app
 
 from ..simulation import HybridReporter
 from ..systems import SetupError
-from ._folder import RunFolder, write_atomically
+from ._folder import RunFolder
 from ._prepare import PreparedRun, all_finite, prepare
 from ._settings import RunSettings
 from ._summary import summarize
@@ -97,6 +97,8 @@ def hybrid_run(
         _begin(run, folder)
         wall_before = {}
     reporter = HybridReporter(str(folder.trajectory), run.propagator, append=restart)
+    # Opens the trajectory, so that one which cannot be gone on with is refused before a change.
+    reporter.describeNextReport(run.simulation)
     folder.write_record(run.settings, run.identity())
     run.simulation.reporters.append(reporter)
     try:
@@ -130,8 +132,8 @@ def _begin(run: PreparedRun, folder: RunFolder) -> None:
 def _load(run: PreparedRun, folder: RunFolder) -> None:
     folder.check_same(run.settings, run.identity())
     try:
-        run.simulation.loadCheckpoint(str(folder.checkpoint))
-    except (openmm.OpenMMException, OSError) as error:
+        run.simulation.context.loadCheckpoint(folder.read_checkpoint())
+    except openmm.OpenMMException as error:
         raise SetupError(f"--restart: {folder.checkpoint} cannot be loaded ({error})") from error
 
 
@@ -169,7 +171,7 @@ def _save(run: PreparedRun, folder: RunFolder, summary: dict) -> None:
         )
     # The reporter flushes every frame, so the trajectory on disk is never behind the checkpoint: a
     # restart cuts it back, but could not make up for frames that are missing.
-    write_atomically(folder.checkpoint, run.simulation.context.createCheckpoint())
+    folder.write_checkpoint(run.simulation.context.createCheckpoint())
     folder.write_summary(summary)
 
 

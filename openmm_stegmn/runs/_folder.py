@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -58,6 +59,31 @@ class RunFolder:
 
     def write_summary(self, summary: dict) -> None:
         write_atomically(self.summary, _json(summary))
+
+    def write_checkpoint(self, data: bytes) -> None:
+        """Write what ``Context.createCheckpoint`` gave, with its SHA-256 at the end."""
+        # OpenMM ignores what follows a checkpoint, and loads a truncated one without an error.
+        write_atomically(self.checkpoint, data + hashlib.sha256(data).digest())
+
+    def read_checkpoint(self) -> bytes:
+        """The checkpoint, for ``Context.loadCheckpoint``.
+
+        Raises
+        ------
+        SetupError
+            If it is unreadable or damaged.
+        """
+        try:
+            whole = self.checkpoint.read_bytes()
+        except OSError as error:
+            raise SetupError(f"--restart: {self.checkpoint} cannot be read ({error})") from error
+        data, digest = whole[:-32], whole[-32:]
+        if hashlib.sha256(data).digest() != digest:
+            raise SetupError(
+                f"--restart: {self.checkpoint} cannot be loaded: damaged or truncated "
+                f"({len(whole)} bytes)"
+            )
+        return data
 
     def read_summary(self) -> dict:
         """The last summary, empty if there is none."""

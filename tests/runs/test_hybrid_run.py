@@ -203,6 +203,19 @@ def test_restart_from_a_damaged_folder(settings, tmp_path, name):
         hybrid_run(settings, folder, restart=True)
 
 
+@pytest.mark.parametrize("name", ["checkpoint.chk", "hybrid.h5md"])
+def test_restart_from_a_truncated_file_changes_nothing(settings, tmp_path, name):
+    folder = tmp_path / "out"
+    hybrid_run(settings, folder)
+    file = folder / name
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    longer = dataclasses.replace(settings, length=2 * settings.length)
+    with pytest.raises(ValueError, match=name):
+        hybrid_run(longer, folder, restart=True)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_restart_from_nothing(settings, tmp_path):
     with pytest.raises(SetupError, match=r"holds no run to continue \(run.json, checkpoint.chk"):
         hybrid_run(settings, tmp_path / "absent", restart=True)
