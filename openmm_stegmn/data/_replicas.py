@@ -21,8 +21,8 @@ def simulate_replicas(
     Parameters
     ----------
     system : openmm.System
-    positions : array-like, ``(n_atoms, 3)``
-        nm.
+    positions : array-like or openmm.unit.Quantity, ``(n_atoms, 3)``
+        nm, if without a unit.
     seeds : sequence of int
         One replica each.
     n_frames : int
@@ -51,6 +51,8 @@ def simulate_replicas(
         raise ValueError(
             f"a frame every {frame_interval} ps is no multiple of the time step of {time_step} ps"
         )
+    if unit.is_quantity(positions):
+        positions = positions.value_in_unit(unit.nanometer)
     run = functools.partial(
         _simulate, openmm.XmlSerializer.serialize(system), np.asarray(positions), n_frames, steps,
         time_step, temperature, friction, equilibration, platform,

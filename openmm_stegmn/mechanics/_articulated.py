@@ -61,7 +61,6 @@ class ArticulatedBody(nn.Module):
             )
         #: Row c turns positions into the centre of mass of molecule c.
         self.register_buffer("centring", membership / total)
-        self.register_buffer("masses", masses)
 
         # Bonds are sorted by depth, so each depth is a slice, and parents lie in the slice before
         # it.

@@ -71,6 +71,8 @@ class STEGMN(TrajectoryModel):
             )
         if hidden % heads:
             raise ValueError(f"hidden = {hidden} cannot be shared by heads = {heads}")
+        if radial < 2:
+            raise ValueError(f"radial = {radial}: at least two functions span a range of distances")
         if self.context.body.n_bonds == 0:
             raise ValueError("stegmn turns rotatable bonds, and this molecule has none")
         self.neighbours = neighbours

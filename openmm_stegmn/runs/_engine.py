@@ -104,7 +104,9 @@ def hybrid_run(
     try:
         with _stopped_by_signals(stop or threading.Event()) as stop:
             completed = _advance(run, folder, wall_before, checkpoint_seconds, progress, stop)
-    except (openmm.OpenMMException, ValueError) as error:
+    except (openmm.OpenMMException, ValueError, RuntimeError) as error:
+        if isinstance(error, RunFailedError):
+            raise
         raise RunFailedError(
             f"the simulation stopped ({' '.join(str(error).split())}); {folder.checkpoint} holds "
             "the last good state"
@@ -135,6 +137,12 @@ def _load(run: PreparedRun, folder: RunFolder) -> None:
         run.simulation.context.loadCheckpoint(folder.read_checkpoint())
     except openmm.OpenMMException as error:
         raise SetupError(f"--restart: {folder.checkpoint} cannot be loaded ({error})") from error
+    reached, length = run.simulation.context.getTime()._value, run.settings.length
+    if reached > length + run.propagator.frame_interval / 2:
+        raise SetupError(
+            f"--restart: the run has reached {reached:.6g} ps, more than the {length:g} ps asked "
+            "for; ask for a greater --length"
+        )
 
 
 def _advance(run, folder, wall_before, checkpoint_seconds, progress, stop) -> bool:

@@ -54,6 +54,7 @@ def check_fit(system, topology, model):
         spec.elements,
     )
     _compare("residue name", [atom.residue.name for atom in atoms], spec.residue_names)
+    _check_bonds(topology, spec)
     _check_masses(system, spec)
     _check_constraints(system, spec)
 
@@ -141,6 +142,25 @@ def _check_particles(system):
             f"The system has {len(virtual)} virtual sites (the first is particle {virtual[0]}), "
             "which jumps do not support yet. Use a model without virtual sites (for water: TIP3P "
             "or implicit solvent)."
+        )
+
+    if system.usesPeriodicBoundaryConditions():
+        raise IncompatibleModelError(
+            "The system is periodic, where molecules of a window would have to be made whole "
+            "first; jumps do not do that yet. Use vacuum or implicit solvent (nonbondedMethod=NoCutoff)."
+        )
+
+
+def _check_bonds(topology, spec):
+    ours = {tuple(sorted((bond[0].index, bond[1].index))) for bond in topology.bonds()}
+    theirs = {tuple(sorted(pair)) for pair in spec.bonds}
+    if ours and ours != theirs:
+        first, second = min(ours ^ theirs)
+        where = "topology" if (first, second) in ours else "model"
+        raise IncompatibleModelError(
+            f"The topology has {len(ours)} bonds and the model {len(theirs)}: "
+            f"{spec.atom_names[first]}-{spec.atom_names[second]} (atoms {first}, {second}) is in "
+            f"the {where} alone. The model was trained on another molecule."
         )
 
 

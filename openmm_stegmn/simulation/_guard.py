@@ -77,4 +77,4 @@ def kind_of_jump(model):
     "exact" needs the density of the proposal inside the acceptance test, which no model of the
     registry has yet.
     """
-    return APPROXIMATE if getattr(model, "has_density", False) else DETERMINISTIC
+    return APPROXIMATE if model.has_density else DETERMINISTIC

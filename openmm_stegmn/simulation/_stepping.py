@@ -112,7 +112,9 @@ class HybridStepping(openmm.CompoundIntegrator):
         before = self._jumper.snapshot()
         count, now = context.getStepCount(), context.getTime()
         state = context.getState(positions=True, velocities=True)
-        _require_finite(state, "the physical steps blew up; try a shorter time step")
+        _require_finite(
+            state, "the physical steps blew up (try a shorter time step), or it was set so"
+        )
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         self._jumper["velocity_lag"] = velocity_lag(self._physics)
         accepted = False

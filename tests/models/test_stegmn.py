@@ -137,6 +137,8 @@ def test_refusals():
         build_model(PENTANE.spec("stegmn", history=1))
     with pytest.raises(ValueError, match="has none"):
         build_model(water().spec("stegmn"))
+    with pytest.raises(ValueError, match="radial = 1"):
+        build_model(PENTANE.spec("stegmn", config={"radial": 1}))
     with pytest.raises(ValueError, match="hidden = 6 cannot be shared by heads = 4"):
         build_model(PENTANE.spec("stegmn", config={"hidden": 6, "heads": 4}))
     with pytest.raises(ValueError, match="does not take the options"):

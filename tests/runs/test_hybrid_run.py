@@ -128,6 +128,15 @@ def test_restart_extends_a_finished_run(settings, tmp_path):
     assert second.folder.read_record()[0].length == 2.0
 
 
+def test_restart_to_a_shorter_length_is_refused(settings, tmp_path):
+    folder = hybrid_run(settings, tmp_path / "out").folder
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    shorter = dataclasses.replace(settings, length=settings.length / 2)
+    with pytest.raises(SetupError, match="has reached .* greater --length"):
+        hybrid_run(shorter, tmp_path / "out", restart=True)
+    assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
 def test_ctrl_c_leaves_what_a_restart_needs(settings, tmp_path):
     def press(now, length, statistics):
         if statistics.frames == 20:

@@ -56,6 +56,22 @@ def test_model_of_another_system(change, match):
     refused(IncompatibleModelError, match, **change)
 
 
+def test_bonds_of_another_molecule():
+    topology, system, _ = peptide()
+    bonds = spec_for(topology, system).bonds
+    match = r"21 bonds and the model 20: .* is in the topology alone"
+    model = build_model(spec_for(topology, system, bonds=bonds[:-1]))
+    refused(IncompatibleModelError, match, model=model)
+
+
+def test_periodic_system():
+    topology, system, _ = peptide()
+    for force in system.getForces():
+        if isinstance(force, openmm.NonbondedForce):
+            force.setNonbondedMethod(openmm.NonbondedForce.PME)
+    refused(IncompatibleModelError, "periodic", system=system)
+
+
 def test_constraints_of_the_system():
     topology, system, _ = peptide(constraints=None)
     refused(IncompatibleModelError, "0 constraints and the model 12", system=system)
