@@ -147,7 +147,7 @@ def _check_particles(system):
     if system.usesPeriodicBoundaryConditions():
         raise IncompatibleModelError(
             "The system is periodic, where molecules of a window would have to be made whole "
-            "first; jumps do not do that yet. Use vacuum or implicit solvent (nonbondedMethod=NoCutoff)."
+            "first; jumps do not do that yet. Use vacuum or implicit solvent, with NoCutoff."
         )
 
 
