@@ -85,7 +85,7 @@ def with_provenance(model, options, accuracies):
     """The model with a record of how it was made."""
     provenance = {
         "script": "examples/train_alanine_dipeptide.py",
-        "options": vars(options),
+        "options": {name: value for name, value in vars(options).items() if name != "output"},
         "force_field": list(DEFAULT_FORCEFIELDS),
         "trajectory": f"{options.nanoseconds:g} ns of Langevin dynamics in {options.replicas} "
         f"replicas, 2 fs, a frame every {RECORDED_EVERY} ps",
