@@ -92,12 +92,16 @@ class JumpBridge(nn.Module):
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
         3)."""
-        now = int(phase.item())
-        # Detached, and the model's parameters ask for no gradient: nothing here records one.
-        shown = positions.detach().to(self.window)
+        # TorchForce freezes its module, which removes detach(), and its positions ask for gradients:
+        # the buffers written here would hold on to the graph of every jump there ever was.
+        with torch.no_grad():
+            return self.respond(positions.to(self.window), int(phase.item()))
+
+    def respond(self, shown: torch.Tensor, now: int):
+        """``forward``, without gradients: positions in float64, and the phase as a number."""
         answer, change = self.zero, self.nothing
-        # One chain and one return: torch crashes on an exception in a frozen module (and TorchForce
-        # freezes it) that has early returns.
+        # One chain and one return: torch crashes on an exception in a frozen module that has early
+        # returns.
         if now == 0:
             pass
         elif now <= self.history:

@@ -7,11 +7,19 @@ import types
 
 import openmm
 import pytest
+import torch
 from alanine import KnownJump, arrays, langevin, peptide, simulation, spec_for
-from openmm import app
+from openmm import app, unit
 
 from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.simulation import STEGMNPropagator
+from openmm_stegmn.simulation._bridge import (
+    PHASE_CHECK,
+    PHASE_JUMP,
+    PHASE_TURN,
+    scripted_bridge,
+)
+from openmm_stegmn.simulation._constraints import system_constraints
 
 
 def make(backend, model=None):
@@ -148,3 +156,17 @@ def test_unsaved_model_serialises_to_a_stub():
     made.context.setPositions(positions)
     made.step(51)
     assert propagator.statistics.attempted == 1
+
+
+def test_a_jump_leaves_no_graph_behind():
+    """TorchForce freezes the module and asks for gradients: each jump once kept 16 MB for good."""
+    topology, system, positions = peptide()
+    model = build_model(spec_for(topology, system)).requires_grad_(False)
+    pairs, lengths = map(torch.as_tensor, system_constraints(system))
+    bridge = torch.jit.freeze(scripted_bridge(model, pairs, lengths).eval())
+    shown = torch.tensor(positions.value_in_unit(unit.nanometer), dtype=torch.float64)
+    shown.requires_grad_(True)
+    for phase in (*range(1, model.history + 1), PHASE_JUMP, PHASE_CHECK, PHASE_TURN):
+        answers = bridge(shown + 0.0, torch.tensor(float(phase)))
+        assert not any(answer.requires_grad for answer in answers)
+    assert not bridge.rotations.requires_grad and not bridge.window.requires_grad
