@@ -92,7 +92,7 @@ class JumpBridge(nn.Module):
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
         3)."""
-        # TorchForce freezes its module, which removes detach(), and its positions ask for gradients:
+        # TorchForce freezes its module, which removes detach(), and asks for gradients:
         # the buffers written here would hold on to the graph of every jump there ever was.
         with torch.no_grad():
             return self.respond(positions.to(self.window), int(phase.item()))
