@@ -92,7 +92,7 @@ def run(
         from ..runs import RunFailedError, hybrid_run
 
         # Threads wait for each other at every small operation: on a busy machine that made a jump
-        # fifty times longer, while on an idle one two threads halved it at best.
+        # fifty times longer, while on an idle one two threads saved a quarter.
         torch.set_num_threads(threads)
         try:
             settings = _settings(given, folder if restart else None)
