@@ -92,13 +92,11 @@ class JumpBridge(nn.Module):
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
         3)."""
-        # TorchForce freezes its module, which removes detach(), and asks for gradients:
-        # the buffers written here would hold on to the graph of every jump there ever was.
-        with torch.no_grad():
-            return self.respond(positions.to(self.window), int(phase.item()))
-
-    def respond(self, shown: torch.Tensor, now: int):
-        """``forward``, without gradients: positions in float64, and the phase as a number."""
+        now = int(phase.item())
+        # Positions of a TorchForce ask for gradients, and the buffers written here would hold on to
+        # the graph of every jump there ever was. `data` and not detach(), which is removed when
+        # TorchForce freezes the module; nor no_grad(), in which an exception crashes torch.
+        shown = positions.data.to(self.window)
         answer, change = self.zero, self.nothing
         # One chain and one return: torch crashes on an exception in a frozen module that has early
         # returns.
