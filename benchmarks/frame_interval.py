@@ -12,7 +12,6 @@ import argparse
 import json
 import logging
 import time
-import warnings
 
 import openmm
 import torch
@@ -36,7 +35,6 @@ TEMPERATURE = 300.0
 def main():
     """Run the command line."""
     options = parse()
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     molecule = build_system()
     describe = describe_molecule(molecule.topology, molecule.system)

@@ -13,7 +13,6 @@ import datetime
 import json
 import logging
 import time
-import warnings
 
 import openmm
 import torch
@@ -30,7 +29,6 @@ RECORDED_EVERY = 0.1  # ps; frame intervals are multiples of this
 def main():
     """Run the command line."""
     options = parse()
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     molecule = build_system()
     n_frames = round(1000 * options.nanoseconds / RECORDED_EVERY / options.replicas)

@@ -36,7 +36,6 @@ class ArticulatedBody(nn.Module):
 
     def __init__(self, tree: FragmentTree, masses):
         super().__init__()
-        index = lambda rows, width: torch.tensor(rows, dtype=torch.long).reshape(-1, width)  # noqa: E731
         n_atoms, n_bonds = len(tree.fragment_of_atom), len(tree.axes)
         self.n_bonds, self.n_molecules = n_bonds, tree.n_molecules
         self.register_buffer(
@@ -45,7 +44,9 @@ class ArticulatedBody(nn.Module):
         self.register_buffer(
             "molecule_of_atom", torch.tensor(tree.molecule_of_atom, dtype=torch.long)
         )
-        axes, references = index(tree.axes, 2), index(tree.references, 2)
+        # reshape: a molecule without rotatable bonds gives empty lists
+        axes = torch.tensor(tree.axes, dtype=torch.long).reshape(-1, 2)
+        references = torch.tensor(tree.references, dtype=torch.long).reshape(-1, 2)
         #: Atoms i, j, k, l of each torsion, ``(n_bonds, 4)``; j–k is the axis and k's side turns.
         self.register_buffer(
             "torsion_atoms",
@@ -101,6 +102,13 @@ class ArticulatedBody(nn.Module):
         i, j, k, l = (frame[..., column, :] for column in self.torsion_atoms.unbind(1))  # noqa: E741
         return dihedral(i, j, k, l)
 
+    def axes(self, frame: Tensor):
+        """Pivot and unit axis of each rotatable bond, ``(..., n_bonds, 3)`` each."""
+        j, k = self.torsion_atoms[:, 1], self.torsion_atoms[:, 2]
+        pivot = frame[..., k, :]
+        axis = pivot - frame[..., j, :]
+        return pivot, axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+
     def turn(self, frame: Tensor, angles: Tensor):
         """Turn every fragment about its bond, the root fragments staying where they are.
 
@@ -109,10 +117,7 @@ class ArticulatedBody(nn.Module):
         moved : Tensor, ``(..., n_atoms, 3)``
         rotations : Tensor, ``(..., n_fragments, 3, 3)``
         """
-        j, k = self.torsion_atoms[:, 1], self.torsion_atoms[:, 2]
-        pivot = frame[..., k, :]
-        axis = pivot - frame[..., j, :]
-        axis = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+        pivot, axis = self.axes(frame)
         local = axis_rotation(axis, angles)
         # The bond's own move as an affine map in the old frame: y = L (x − p) + p
         shift = pivot - (local @ pivot.unsqueeze(-1)).squeeze(-1)

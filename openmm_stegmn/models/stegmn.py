@@ -142,14 +142,15 @@ class STEGMN(TrajectoryModel):
 
     def rigid_motion(self, window: Tensor):
         """Rotation vectors and translations of the molecules, each ``(..., n_molecules, 3)``."""
-        body = self.context.body
-        last = window[..., -1:, :, :]
-        turned = rotation_vector(
-            body.superposition(last.expand_as(window[..., :-1, :, :]), window[..., :-1, :, :])
-        )
-        shifted = body.centres(window[..., :-1, :, :]) - body.centres(last)
+        turned, shifted = self._past_motion(window)
         rotation = torch.einsum("t,...tmx->...mx", self.rotation_weights, turned)
         return rotation, torch.einsum("t,...tmx->...mx", self.translation_weights, shifted)
+
+    def _past_motion(self, window):
+        """Rigid motion from the last frame to earlier ones, ``(..., T - 1, n_molecules, 3)``."""
+        body, last, past = self.context.body, window[..., -1:, :, :], window[..., :-1, :, :]
+        turned = rotation_vector(body.superposition(last.expand_as(past), past))
+        return turned, body.centres(past) - body.centres(last)
 
     def jump(self, window: Tensor, base: Tensor):
         """Turn the fragments of ``base`` and move its molecules rigidly."""
@@ -165,12 +166,12 @@ class STEGMN(TrajectoryModel):
         body, last = self.context.body, windows[:, -1]
         angles, rotation, translation = body.increments(last, targets)
         self.torsion_regression.fit(relative_torsions(body, windows), angles)
-        past = [body.increments(last, windows[:, t])[1:] for t in range(self.history - 1)]
-        for buffer, step, moves in (
-            (self.rotation_weights, rotation, [p[0] for p in past]),
-            (self.translation_weights, translation, [p[1] for p in past]),
+        turned, shifted = self._past_motion(windows)
+        for buffer, step, past in (
+            (self.rotation_weights, rotation, turned),
+            (self.translation_weights, translation, shifted),
         ):
-            features = torch.stack([m.flatten() for m in moves], 1)
+            features = past.transpose(0, 1).flatten(1).T
             # Superposed training windows have no rigid motion to learn from: predict none.
             if features.abs().max() > 1e-3:
                 buffer.copy_(shared_regression(features, step.flatten()))

@@ -113,8 +113,8 @@ def hybrid_run(
         ) from error
     finally:
         reporter.close()
+    # The same that the last checkpoint wrote.
     summary = summarize(run, wall_before=wall_before, completed=completed)
-    folder.write_summary(summary)
     return RunResult(folder, summary, completed)
 
 

@@ -1,27 +1,16 @@
 """The training loop: Lightning does the work."""
 
+import warnings
+
 import lightning
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import nn
 from torch.optim.swa_utils import get_ema_avg_fn
-from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torch.utils.data import DataLoader, RandomSampler
 
 from ..data import WindowSet
 from ._config import TrainingConfig
-
-
-class _WindowNumbers(Dataset):
-    """Numbers of windows. The frames stay on the device that trains, and are gathered there."""
-
-    def __init__(self, count):
-        self.count = count
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, index):
-        return index
 
 
 class TorsionTask(lightning.LightningModule):
@@ -126,9 +115,8 @@ def train(
             num_samples=config.steps * config.batch_size,
             generator=generator,
         )
-        loader = DataLoader(
-            _WindowNumbers(len(windows)), batch_size=config.batch_size, sampler=sampler
-        )
+        # Only numbers of windows are loaded: the frames stay on the device that trains.
+        loader = DataLoader(range(len(windows)), batch_size=config.batch_size, sampler=sampler)
         # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
         averaging = WeightAveraging(use_buffers=False, avg_fn=get_ema_avg_fn(config.average_decay))
         trainer = lightning.Trainer(
@@ -137,5 +125,8 @@ def train(
             callbacks=[averaging],
             logger=False, enable_checkpointing=False, enable_model_summary=False,
         )  # fmt: skip
-        trainer.fit(TorsionTask(model.train(), windows, config), loader)
+        with warnings.catch_warnings():
+            # Numbers need no worker processes.
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            trainer.fit(TorsionTask(model.train(), windows, config), loader)
     return model.cpu().eval()

@@ -131,11 +131,8 @@ def axial_torque(body: ArticulatedBody, x: Tensor, force: Tensor) -> Tensor:
     Tensor, ``(..., n_bonds, channels)``
         :math:`Σ ((x_i - x_p) × f_i)·â / (J + 1 Å^2)`, over the atoms distal to each bond.
     """
-    j, k = body.torsion_atoms[:, 1], body.torsion_atoms[:, 2]
     distal = body.distal.to(x.dtype)
-    pivot = x[..., k, :]
-    axis = pivot - x[..., j, :]
-    axis = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+    pivot, axis = body.axes(x)
     moment = torch.cross(x.unsqueeze(-2).expand_as(force), force, dim=-1)
     both = torch.cat([moment, force], -1).flatten(-2)
     total = (distal @ both).unflatten(-1, (-1, 6))

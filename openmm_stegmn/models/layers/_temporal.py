@@ -74,7 +74,6 @@ class TemporalMechanicsPooling(nn.Module):
 
     def __init__(self, hidden: int, channels: int):
         super().__init__()
-        self.channels = channels
         self.attention = Perceptron(hidden, hidden, 1)
         self.gains = Perceptron(hidden, hidden, 2 + channels, zero=True)
 
