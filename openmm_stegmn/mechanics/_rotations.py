@@ -85,10 +85,7 @@ def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:
-    """Axis times angle, in [0, π): the inverse of :func:`rotation_matrix`.
-
-    Not meant for rotations within 1e-3 rad of π, where the axis is ill-conditioned.
-    """
+    """Axis times angle, in [0, π]: the inverse of :func:`rotation_matrix`."""
     r = rotation
     twice_sine = torch.stack(
         [r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]], -1
@@ -99,7 +96,49 @@ def rotation_vector(rotation: Tensor) -> Tensor:
     sine = torch.sqrt(torch.where(near, torch.ones_like(square), square))
     # θ / sin θ = 1 + sin²θ / 6 + … for small angles
     factor = torch.where(near & (cosine > 0), 1 + square / 6, torch.atan2(sine, cosine) / sine)
-    return 0.5 * factor.unsqueeze(-1) * twice_sine
+    vector = 0.5 * factor.unsqueeze(-1) * twice_sine
+    # Near π the sine loses the axis n, and R + Rᵀ = 2 cos θ I + 2 (1 − cos θ) n nᵀ has it
+    turned = cosine < -0.9
+    eye = torch.eye(3, dtype=r.dtype, device=r.device)
+    outer = (r + r.transpose(-1, -2)) / 2 - cosine[..., None, None] * eye
+    outer = torch.where(turned[..., None, None], outer, eye)
+    largest = outer.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None]
+    axis = outer.gather(-1, largest.expand(outer.shape[:-1] + (1,))).squeeze(-1)
+    axis = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+    sine = (axis * twice_sine).sum(-1, keepdim=True) / 2
+    axis, sine = torch.where(sine < 0, -axis, axis), sine.abs()
+    return torch.where(turned[..., None], torch.atan2(sine, cosine[..., None]) * axis, vector)
+
+
+def connecting_rotation(start: Tensor, end: Tensor) -> Tensor:
+    """The least rotation that turns one vector to where another points, as axis times angle.
+
+    Parameters
+    ----------
+    start, end : Tensor, ``(..., 3)``
+        Not zero. Where they are opposite, an axis perpendicular to them is chosen.
+
+    Returns
+    -------
+    Tensor, ``(..., 3)``
+        rad.
+    """
+    first, second = (v / torch.linalg.vector_norm(v, dim=-1, keepdim=True) for v in (start, end))
+    cosine = (first * second).sum(-1, keepdim=True)
+    normal = torch.linalg.cross(first, second)
+    # Of nearly opposite vectors the cross product is mostly rounding, along the vectors too
+    normal = normal - (normal * first).sum(-1, keepdim=True) * first
+    square = normal.square().sum(-1, keepdim=True)
+    opposite = (square < torch.finfo(square.dtype).eps ** 1.5) & (cosine < 0)
+    small = (square < 1e-6) & (cosine > 0)
+    sine = torch.sqrt(torch.where(small | opposite, torch.ones_like(square), square))
+    # θ / sin θ for small angles
+    series = 1 + square / 6 * (1 + square * 9 / 20)
+    vector = torch.where(small, series, torch.atan2(sine, cosine) / sine) * normal
+    least = torch.zeros_like(first).scatter(-1, first.abs().argmin(-1, keepdim=True), 1.0)
+    across = least - (least * first).sum(-1, keepdim=True) * first
+    across = across / torch.linalg.vector_norm(across, dim=-1, keepdim=True)
+    return torch.where(opposite, torch.pi * across, vector)
 
 
 def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

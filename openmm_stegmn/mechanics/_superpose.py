@@ -26,11 +26,11 @@ def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """
     products = (target.unsqueeze(-1) * mobile.unsqueeze(-2)).flatten(-2)
     covariance = (torch.atleast_2d(weights) @ products).unflatten(-1, (3, 3))
-    rotation = _nearest_rotation(covariance)
+    rotation = nearest_rotation(covariance)
     return rotation if weights.dim() == 2 else rotation.squeeze(-3)
 
 
-def _nearest_rotation(covariance: Tensor) -> Tensor:
+def nearest_rotation(covariance: Tensor) -> Tensor:
     """Rotation R that maximises the trace of Rᵀ C, for C = Σ w target mobileᵀ ``(..., 3, 3)``."""
     with torch.no_grad():
         # LAPACK raises on NaN. The positions that it came from stay NaN, for whoever checks them.
