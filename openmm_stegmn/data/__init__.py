@@ -1,7 +1,16 @@
-"""Trajectories in: descriptions of molecules, and windows of frames."""
+"""Trajectories in: descriptions of molecules, readers, and windows of frames."""
 
+from ._md17 import MoleculeTrajectory, guess_bonds, split_windows
+from ._md17_files import TrajectoryFileError, find_md17, read_md17
+from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
 from ._replicas import simulate_replicas
 from ._windows import WindowSet, superpose_windows
+from ._xtb import XtbSettings, generate_trajectories
 
-__all__ = ["WindowSet", "describe_molecule", "simulate_replicas", "superpose_windows"]
+__all__ = [
+    "MD17_MOLECULES", "MoleculeTrajectory", "TrajectoryFileError", "WindowSet", "XtbSettings",
+    "describe_molecule", "find_md17", "generate_trajectories", "guess_bonds", 
+    "md17_elements", "md17_name", "md17_structure", "read_md17", 
+    "simulate_replicas", "split_windows", "superpose_windows",
+]  # fmt: skip
