@@ -46,16 +46,12 @@ def simulate_replicas(
     ValueError
         If the frame interval is no multiple of the time step.
     """
-    steps = round(frame_interval / time_step)
-    if steps < 1 or abs(steps * time_step - frame_interval) > 1e-6 * frame_interval:
-        raise ValueError(
-            f"a frame every {frame_interval} ps is no multiple of the time step of {time_step} ps"
-        )
     if unit.is_quantity(positions):
         positions = positions.value_in_unit(unit.nanometer)
     run = functools.partial(
-        _simulate, openmm.XmlSerializer.serialize(system), np.asarray(positions), n_frames, steps,
-        time_step, temperature, friction, equilibration, platform,
+        _frames, openmm.XmlSerializer.serialize(system), np.asarray(positions), n_frames,
+        steps_between(frame_interval, time_step), time_step=time_step, temperature=temperature,
+        friction=friction, equilibration=equilibration, platform=platform,
     )  # fmt: skip
     if processes == 1:
         return [torch.from_numpy(run(seed)) for seed in seeds]
@@ -64,23 +60,95 @@ def simulate_replicas(
         return [torch.from_numpy(frames) for frames in pool.imap(run, seeds)]
 
 
-def _simulate(
-    xml, positions, n_frames, steps, time_step, temperature, friction, equilibration, platform, seed
-):
+def steps_between(frame_interval, time_step) -> int:
+    """Steps from frame to frame; both times in ps.
+
+    Raises
+    ------
+    ValueError
+        If the frame interval is no multiple of the time step.
+    """
+    steps = round(frame_interval / time_step)
+    if steps < 1 or abs(steps * time_step - frame_interval) > 1e-6 * frame_interval:
+        raise ValueError(
+            f"a frame every {frame_interval} ps is no multiple of the time step of {time_step} ps"
+        )
+    return steps
+
+
+def langevin_context(xml, seed, *, time_step, temperature, friction, platform) -> openmm.Context:
+    """A context with ``LangevinMiddleIntegrator``; on the CPU platform it has one thread.
+
+    Parameters
+    ----------
+    xml : str
+        A serialised system.
+    seed : int
+        Of the noise.
+    time_step, temperature, friction : float
+        ps, K, 1/ps.
+    platform : str
+    """
     integrator = openmm.LangevinMiddleIntegrator(temperature, friction, time_step)
     integrator.setRandomNumberSeed(seed)
-    context = openmm.Context(
+    # Processes share the cores. Reference has no properties; on GPUs single precision is default.
+    properties = {"Reference": {}, "CPU": {"Threads": "1"}}.get(platform, {"Precision": "mixed"})
+    return openmm.Context(
         openmm.XmlSerializer.deserialize(xml),
         integrator,
         openmm.Platform.getPlatformByName(platform),
+        properties,
     )
+
+
+def simulate_replica(
+    xml, positions, n_frames, steps, seed, *, equilibration, velocities_every=None, **dynamics
+):  # fmt: skip
+    """One replica, in this process.
+
+    Parameters
+    ----------
+    xml : str
+        A serialised system.
+    positions : array-like, ``(n_atoms, 3)``
+        nm.
+    n_frames, steps : int
+        Number of frames, and steps from frame to frame.
+    seed : int
+    equilibration : float
+        ps.
+    velocities_every : int, optional
+        Frames from one that velocities are kept of to the next; the first is one.
+    **dynamics
+        Of :func:`langevin_context`.
+
+    Returns
+    -------
+    frames : ndarray, ``(n_frames, n_atoms, 3)``
+        Å, float32.
+    velocities : ndarray, ``(n_kept, n_atoms, 3)``
+        Å/ps, float32, as the integrator has them: it goes on from them.
+    """
+    context = langevin_context(xml, seed, **dynamics)
+    integrator = context.getIntegrator()
     context.setPositions(positions)
     openmm.LocalEnergyMinimizer.minimize(context)
-    context.setVelocitiesToTemperature(temperature, seed)
-    integrator.step(round(equilibration / time_step))
+    context.setVelocitiesToTemperature(dynamics["temperature"], seed)
+    integrator.step(round(equilibration / dynamics["time_step"]))
     frames = np.empty((n_frames, len(positions), 3), np.float32)
-    for frame in frames:
+    velocities = []
+    for number, frame in enumerate(frames):
         integrator.step(steps)
-        state = context.getState(positions=True)
+        keep = velocities_every is not None and number % velocities_every == 0
+        state = context.getState(positions=True, velocities=keep)
         frame[:] = to_angstrom(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
-    return frames
+        if keep:
+            speed = state.getVelocities(asNumpy=True).value_in_unit(
+                unit.nanometer / unit.picosecond
+            )
+            velocities.append(to_angstrom(speed).astype(np.float32))
+    return frames, np.array(velocities, np.float32).reshape(-1, len(positions), 3)
+
+
+def _frames(*args, **kwargs):
+    return simulate_replica(*args, **kwargs)[0]
