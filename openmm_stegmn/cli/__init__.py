@@ -2,6 +2,7 @@
 
 import typer
 
+from ._benchmark import benchmark
 from ._info import info
 from ._run import run
 
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(info)
+app.add_typer(benchmark, name="benchmark")
 
 
 __all__ = ["app"]

@@ -1,0 +1,135 @@
+"""One record of the benchmark ``md17``: a model, trained and measured."""
+
+import math
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+
+from ..data import MoleculeTrajectory, split_windows
+from ..models import MODELS, ModelSpec, build_model
+from ..training import train
+from ._accuracy import PositionErrors, predict, rigid_stick_frames
+from ._md17_models import model_config, training_config
+from ._md17_settings import MD17Settings
+from ._records import Record
+
+#: Name of the floor in records and tables.
+FLOOR = "rigid-stick floor"
+#: Of the trajectories, fs.
+TIME_STEP = 0.5
+
+_BENCHMARK = "md17"
+_HISTORY, _STRIDE = 10, 10
+
+
+@dataclass(frozen=True)
+class MD17Job:
+    """One record to be made."""
+
+    trajectory: MoleculeTrajectory
+    model: str
+    seed: int
+    settings: MD17Settings
+
+    @property
+    def key(self):
+        settings = self.settings
+        return (
+            _BENCHMARK, self.trajectory.label, self.trajectory.name, self.model, self.seed,
+            settings.atoms, settings.windows,
+        )  # fmt: skip
+
+    @property
+    def identity(self):
+        """What decides the numbers beside the key."""
+        settings = self.settings
+        values = {
+            "history": _HISTORY, "stride": _STRIDE, "time_step_fs": TIME_STEP,
+            "validation_windows": settings.validation, "test_windows": settings.test,
+            "data_sha256": self.trajectory.sha256,
+        }  # fmt: skip
+        if self.model != FLOOR:
+            values["config"] = model_config(self.model)
+            training = asdict(training_config(self.model, self.seed))
+            if MODELS[self.model][0].closed_form:
+                # Least squares has no steps: all it has of these is what the windows are.
+                training = {k: v for k, v in training.items() if k == "time_reversal"}
+            values["training"] = training
+        return values
+
+    def check(self):
+        """Raise ValueError if there are too few windows or the model does not take the molecule."""
+        if self.model == FLOOR:
+            self._split()
+        elif self.seed == 0:
+            try:
+                self._build()
+            except ValueError as error:
+                raise ValueError(f"{self.model} for {self.trajectory.name}: {error}") from error
+
+    def run(self) -> Record:
+        windows = self._split()
+        details = {"file": self.trajectory.path.name, "temperature_K": self.trajectory.temperature}
+        if self.model == FLOOR:
+            seconds = 0.0
+            window, target = windows["test"].take(slice(None))
+            predicted = rigid_stick_frames(
+                window[:, -1], target, self.trajectory.bonds, self.trajectory.masses
+            )
+        else:
+            device = _device(self.settings.device)
+            model, seconds = self._train(windows, device)
+            predicted, target = predict(model, windows["test"], device)
+            details["parameters"] = sum(p.numel() for p in model.parameters())
+            details["device"] = device
+        errors = asdict(PositionErrors.of(predicted, target, self.trajectory.heavy))
+        if not all(map(math.isfinite, errors.values())):
+            raise RuntimeError(
+                f"{self.model} for {self.trajectory.name}, seed {self.seed}: predicted positions "
+                f"are not finite"
+            )
+        mse, mae = errors.pop("mse"), errors.pop("mae")
+        if self.settings.atoms == "all":
+            details |= errors
+        return Record(*self.key, mse, mae, seconds, self.identity, details)
+
+    def _split(self):
+        return split_windows(
+            self.trajectory, training=self.settings.windows, validation=self.settings.validation,
+            test=self.settings.test, history=_HISTORY, stride=_STRIDE, seed=self.seed,
+        )  # fmt: skip
+
+    def _build(self):
+        spec = ModelSpec(
+            architecture=self.model, history=_HISTORY,
+            frame_interval=_STRIDE * TIME_STEP / 1000, config=model_config(self.model),
+            **self.trajectory.describe(),
+        )  # fmt: skip
+        return build_model(spec)
+
+    def _train(self, windows, device):
+        # A seed gives the same model whatever was trained before, and leaves no trace.
+        with torch.random.fork_rng(devices=[0] if device == "cuda" else []):
+            torch.manual_seed(self.seed)
+            start = time.perf_counter()
+            try:
+                model = train(
+                    self._build(),
+                    windows["training"],
+                    training_config(self.model, self.seed),
+                    accelerator="gpu" if device == "cuda" else "cpu",
+                    progress=False,
+                )
+            except SystemExit as stop:
+                # what Lightning makes of Ctrl-C
+                if isinstance(stop.__context__, KeyboardInterrupt):
+                    raise KeyboardInterrupt from stop
+                raise
+            return model, time.perf_counter() - start
+
+
+def _device(name):
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name

@@ -1,0 +1,23 @@
+"""What each model is given in the benchmark ``md17``: the one place for its settings."""
+
+from ..training import TrainingConfig
+
+MD17_MODELS = ("persistence", "linear", "linear-ar", "linear-ar-full", "stegmn-paper", "stegmn")
+
+# Positions are judged as they are, as published: nothing is superposed.
+_CONFIGS = {name: {"superposed": False} for name in ("linear", "linear-ar", "linear-ar-full")}
+
+_TRAINING: dict[str, dict] = {
+    "stegmn": {},
+    "stegmn-paper": {},
+}
+
+
+def model_config(model: str) -> dict:
+    """Keyword arguments of the architecture, as in :class:`~openmm_stegmn.models.ModelSpec`."""
+    return dict(_CONFIGS.get(model, {}))
+
+
+def training_config(model: str, seed: int) -> TrainingConfig:
+    """How a model is trained."""
+    return TrainingConfig(**_TRAINING.get(model, {}), seed=seed)

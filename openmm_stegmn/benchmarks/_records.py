@@ -1,0 +1,123 @@
+"""Results of a benchmark: a list of records in a JSON file that loses nothing."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+
+class RecordsError(ValueError):
+    """A file of records cannot be read, or holds others than those asked for."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Accuracy of one model, trained once."""
+
+    benchmark: str
+    data: str
+    """What made the trajectory, such as ``"GFN2-xTB"``."""
+    molecule: str
+    model: str
+    seed: int
+    atoms: str
+    """Input of the model: ``"heavy"`` or ``"all"`` atoms."""
+    windows: int
+    """Training windows."""
+    mse: float
+    """Å², over the atoms that the benchmark judges."""
+    mae: float
+    """Å."""
+    train_seconds: float
+    settings: dict = field(default_factory=dict)
+    """What else decides the numbers: data, configuration, split."""
+    details: dict = field(default_factory=dict)
+    """What else was measured, and where."""
+
+    @property
+    def key(self) -> tuple:
+        """What a record is about; a file has one record for each."""
+        return (
+            self.benchmark, self.data, self.molecule, self.model, self.seed, self.atoms,
+            self.windows,
+        )  # fmt: skip
+
+
+_NAMES = {f.name for f in fields(Record)}
+
+
+class RecordFile:
+    """Records by key, written after each one that is added.
+
+    Parameters
+    ----------
+    path : path-like or None
+        Read if it exists. None: records are kept in memory only.
+
+    Raises
+    ------
+    RecordsError
+        If the file is there but holds no list of records.
+    """
+
+    def __init__(self, path=None):
+        self.path = None if path is None else Path(path)
+        self.records: dict[tuple, Record] = {}
+        if self.path is not None and self.path.exists():
+            for record in _read(self.path):
+                self.records[record.key] = record
+
+    def find(self, key: tuple, settings: dict) -> Record | None:
+        """The record of a key, if there is one.
+
+        Raises
+        ------
+        RecordsError
+            If it was made with other settings.
+        """
+        record = self.records.get(key)
+        # as they are after a journey through JSON: tuples are lists there
+        settings = json.loads(json.dumps(settings))
+        if record is not None and record.settings != settings:
+            names = sorted(set(settings) | set(record.settings))
+            different = "; ".join(
+                f"{name} {record.settings.get(name)!r}, now {settings.get(name)!r}"
+                for name in names
+                if record.settings.get(name) != settings.get(name)
+            )
+            raise RecordsError(
+                f"{self.path} has a record of {record.model} for {record.molecule}, seed "
+                f"{record.seed}, made with other settings: {different}; --overwrite it, or name "
+                f"another file with --output"
+            )
+        return record
+
+    def add(self, record: Record) -> None:
+        """Add a record in place of one with the same key, and write the file."""
+        self.records[record.key] = record
+        if self.path is not None:
+            _write(self.path, [asdict(r) for r in self.records.values()])
+
+
+def _read(path):
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RecordsError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(values, list):
+        raise RecordsError(f"{path} holds no list of records")
+    for number, value in enumerate(values):
+        if not isinstance(value, dict) or set(value) != _NAMES:
+            raise RecordsError(f"{path}: entry {number} is no record of a benchmark")
+    return [Record(**value) for value in values]
+
+
+def _write(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with open(part, "w") as file:
+        json.dump(values, file, indent=1, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)

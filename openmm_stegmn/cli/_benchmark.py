@@ -1,0 +1,99 @@
+"""``openmm-stegmn benchmark``: the accuracy tables of this project, reproduced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._benchmark_options import (
+    Data,
+    Device,
+    Models,
+    Molecules,
+    Output,
+    Overwrite,
+    Seeds,
+    Windows,
+    counted,
+    names,
+    print_tables,
+)
+from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
+
+benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
+
+
+@benchmark.command()
+def md17(
+    data: Data = Path("md17-gfn2-xtb"),
+    molecules: Molecules = None,
+    models: Models = None,
+    seeds: Seeds = 3,
+    windows: Windows = 500,
+    atoms: Annotated[
+        str, typer.Option(help="Input: heavy or all. Errors are those of heavy atoms.")
+    ] = "heavy",
+    device: Device = "auto",
+    output: Output = Path("benchmark-md17.json"),
+    overwrite: Overwrite = False,
+    generate: Annotated[
+        bool,
+        typer.Option(
+            help="Make the trajectories that --data lacks with GFN2-xTB, at 500 K. "
+            "Interrupted, it goes on where it was."
+        ),
+    ] = False,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Of each trajectory made, of 0.5 fs each.")
+    ] = 60_000,
+    processes: Annotated[int, typer.Option(min=1, help="Trajectories made at the same time.")] = 1,
+) -> None:
+    """Predict the next frame, 5 fs ahead, of eight small molecules at 500 K.
+
+    The published protocol: heavy atoms, 10 past frames, 500 training, 2,000 validation and 2,000
+    test windows. --data holds ethanol.npz (or md17_ethanol.npz, rmd17_ethanol.npz), and so on, of
+    MD17 or rMD17, or made by --generate; tables and records say which.
+    """
+    with warnings_on_one_line():
+        from ..benchmarks import MD17Settings, run_md17
+
+        given = {"molecules": names(molecules), "models": names(models)}
+        given = {name: value for name, value in given.items() if value is not None}
+        try:
+            settings = MD17Settings(
+                **given, seeds=seeds, windows=windows, atoms=atoms, device=device
+            )
+            if generate:
+                _generate(data, settings.molecules, steps, processes)
+            with counted("records") as update:
+                records = run_md17(
+                    data, settings, output=output, overwrite=overwrite,
+                    progress=lambda *progress: update("all", *progress),
+                )  # fmt: skip
+        except ValueError as error:
+            fail(str(error), BAD_INPUT)
+        except (ImportError, OSError, RuntimeError) as error:
+            fail(str(error), FAILED)
+        except KeyboardInterrupt:
+            fail(f"interrupted; the same command goes on from {output} and {data}", INTERRUPTED)
+    print_tables(records)
+
+
+def _generate(folder, molecules, steps, processes):
+    from ..data import XtbSettings, find_md17, generate_trajectories
+
+    # A file under a name of MD17 or rMD17 serves as it is.
+    lacking = [
+        molecule
+        for molecule in molecules
+        if (path := find_md17(folder, molecule)) is None or path.name == f"{molecule}.npz"
+    ]
+    with counted("steps") as update:
+        generate_trajectories(
+            folder, lacking, XtbSettings(steps=steps), processes=processes,
+            progress=lambda molecule, done, total: update(
+                molecule, f"GFN2-xTB, {molecule}", done, total
+            ),
+        )  # fmt: skip
