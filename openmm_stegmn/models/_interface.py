@@ -43,7 +43,8 @@ class TrajectoryModel(nn.Module, ABC):
     spec : ModelSpec
     """
 
-    #: What a jump keeps: ``"articulated"`` all lengths and angles, ``"cartesian"`` nothing.
+    #: What a jump keeps: ``"articulated"`` all lengths and angles, ``"sticks"`` the lengths of
+    #: disjoint pairs of atoms, ``"cartesian"`` nothing.
     kinematics = "cartesian"
     #: Whether the model draws from a distribution that it can give the density of.
     has_density = False
