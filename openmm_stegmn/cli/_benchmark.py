@@ -20,6 +20,7 @@ from ._benchmark_options import (
     names,
     print_tables,
 )
+from ._benchmark_peptides import peptides
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
 
 benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
@@ -57,7 +58,7 @@ def md17(
     MD17 or rMD17, or made by --generate; tables and records say which.
     """
     with warnings_on_one_line():
-        from ..benchmarks import MD17Settings, run_md17
+        from ..benchmarks import MD17Settings, benchmark_tables, run_md17
 
         given = {"molecules": names(molecules), "models": names(models)}
         given = {name: value for name, value in given.items() if value is not None}
@@ -78,7 +79,7 @@ def md17(
             fail(str(error), FAILED)
         except KeyboardInterrupt:
             fail(f"interrupted; the same command goes on from {output} and {data}", INTERRUPTED)
-    print_tables(records)
+    print_tables(benchmark_tables(records))
 
 
 def _generate(folder, molecules, steps, processes):
@@ -97,3 +98,6 @@ def _generate(folder, molecules, steps, processes):
                 molecule, f"GFN2-xTB, {molecule}", done, total
             ),
         )  # fmt: skip
+
+
+benchmark.command()(peptides)

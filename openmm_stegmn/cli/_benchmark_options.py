@@ -77,13 +77,11 @@ def counted(unit: str):
             bar.stop()
 
 
-def print_tables(records) -> None:
-    """Print the tables of records on stdout; in a pipe or a file, as Markdown."""
+def print_tables(tables) -> None:
+    """Print tables on stdout; in a pipe or a file, as Markdown."""
     from rich.table import Table
 
-    from ..benchmarks import benchmark_tables
-
-    for table in benchmark_tables(records):
+    for table in tables:
         if not output.is_terminal:
             print(table.markdown(), end="\n\n")
             continue

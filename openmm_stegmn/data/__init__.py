@@ -4,13 +4,13 @@ from ._md17 import MoleculeTrajectory, guess_bonds, split_windows
 from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
-from ._replicas import simulate_replicas
+from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
 from ._windows import WindowSet, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
     "MD17_MOLECULES", "MoleculeTrajectory", "TrajectoryFileError", "WindowSet", "XtbSettings",
-    "describe_molecule", "find_md17", "generate_trajectories", "guess_bonds", 
-    "md17_elements", "md17_name", "md17_structure", "read_md17", 
-    "simulate_replicas", "split_windows", "superpose_windows",
+    "describe_molecule", "find_md17", "generate_trajectories", "guess_bonds", "langevin_context",
+    "md17_elements", "md17_name", "md17_structure", "read_md17", "simulate_replica",
+    "simulate_replicas", "split_windows", "steps_between", "superpose_windows",
 ]  # fmt: skip

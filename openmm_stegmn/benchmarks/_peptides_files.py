@@ -1,0 +1,100 @@
+"""Files of arrays that processes make, each whole or not there."""
+
+import json
+import multiprocessing
+import os
+import signal
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+
+def make_files(
+    title: str, files: dict[Path, dict], make: Callable, processes: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> None:  # fmt: skip
+    """Make the files that are not there; check the settings of those that are.
+
+    Parameters
+    ----------
+    title : str
+        For ``progress``.
+    files : dict
+        Settings by path.
+    make : callable
+        Called in another process with a path and its settings; it can be pickled.
+    processes : int
+        At the same time. With 1 it is this one.
+    progress : callable, optional
+        Called with title, files that are there, and files in all.
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_arrays`.
+    """
+    report = progress or (lambda *_: None)
+    todo = {path: settings for path, settings in files.items() if not path.exists()}
+    for path, settings in files.items():
+        if path not in todo:
+            read_arrays(path, settings)
+    done = len(files) - len(todo)
+    if not todo:
+        return
+    report(title, done, len(files))
+    if processes == 1:
+        for number, job in enumerate(todo.items(), done + 1):
+            make(job)
+            report(title, number, len(files))
+        return
+    # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit.
+    # Ctrl-C is for this process, which ends the others.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(
+        min(processes, len(todo)), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
+        for number, _ in enumerate(pool.imap_unordered(make, todo.items()), done + 1):
+            report(title, number, len(files))
+
+
+def read_arrays(path: Path, settings: dict, keys=()) -> list[np.ndarray]:
+    """Arrays of a file that was made with these settings.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or was made with other settings.
+    """
+    try:
+        with np.load(path) as stored:
+            found = json.loads(str(stored["metadata"]))["settings"]
+            arrays = [stored[key] for key in keys]
+    # np.load takes whatever is no zip for a pickle, and refuses that with a ValueError.
+    except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error!r}; remove it") from error
+    different = [key for key in settings if found.get(key) != settings[key]]
+    if different:
+        listing = ", ".join(
+            f"{key} {found.get(key)!r} (now {settings[key]!r})" for key in different
+        )
+        raise ValueError(
+            f"{path} was made with other settings: {listing}; name another folder with --data, or "
+            f"remove it"
+        )
+    return arrays
+
+
+def write_arrays(path: Path, settings: dict, platform: str, **arrays) -> None:
+    """Write beside and rename, so that a file that is there is whole."""
+    about = {
+        "settings": settings,
+        "platform": platform,
+        "versions": {package: version(package) for package in ("openmm", "openmm-stegmn")},
+    }
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, metadata=json.dumps(about), **arrays)
+    os.replace(temporary, path)
