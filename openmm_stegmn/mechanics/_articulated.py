@@ -78,9 +78,9 @@ class ArticulatedBody(nn.Module):
         self.register_buffer("distal", self._distal_atoms(tree))
 
     @classmethod
-    def from_bonds(cls, n_atoms, bonds, masses, constraints=(), elements=None):
+    def from_bonds(cls, n_atoms, bonds, masses, constraints=(), elements=None, allowed=None):
         """Find the fragments (:func:`find_fragments`) and build the body."""
-        return cls(find_fragments(n_atoms, bonds, constraints, elements), masses)
+        return cls(find_fragments(n_atoms, bonds, constraints, elements, allowed), masses)
 
     @property
     def n_atoms(self) -> int:
@@ -118,7 +118,7 @@ class ArticulatedBody(nn.Module):
         rotations : Tensor, ``(..., n_fragments, 3, 3)``
         """
         pivot, axis = self.axes(frame)
-        local = axis_rotation(axis, angles)
+        local = axis_rotation(axis, angles.to(frame.dtype))
         # The bond's own move as an affine map in the old frame: y = L (x − p) + p
         shift = pivot - (local @ pivot.unsqueeze(-1)).squeeze(-1)
         shape = frame.shape[:-2] + (self.n_molecules,)
@@ -168,11 +168,15 @@ class ArticulatedBody(nn.Module):
         -----
         The superposition depends on the frame before and after symmetrically, so the step that
         undoes a step is ``move(moved, -angles)``.
+
+        A float64 frame keeps its bond lengths and angles to 1e-12, whatever the dtype of the
+        angles. In float32 the error is that of rounding: 1e-6 in a small molecule, up to 1e-5 in a
+        protein of 60 Å whose bonds turn by any angles.
         """
         turned, fragment_rotations = self.turn(frame, angles)
         overall = self.superposition(turned, frame)
         if rotation is not None:
-            overall = rotation_matrix(rotation) @ overall
+            overall = rotation_matrix(rotation.to(frame.dtype)) @ overall
         of = self.molecule_of_atom
         centre = self.centres(frame)
         if translation is not None:

@@ -38,7 +38,7 @@ class FragmentTree:
     n_molecules: int
 
 
-def find_fragments(n_atoms, bonds, constraints=(), elements=None):
+def find_fragments(n_atoms, bonds, constraints=(), elements=None, allowed=None):
     """Cut a molecule at its rotatable bonds.
 
     A bond is rotatable if it is in no ring, if both its ends have another neighbour, and if no
@@ -54,6 +54,9 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
         angles) is honoured as described above.
     elements : sequence of str, optional
         With elements, torsions are measured from heavy neighbours where there are any.
+    allowed : sequence of bool, optional
+        Whether each bond may turn (:func:`turning_bonds`). A fragment is what bonds that do not
+        turn hold together. The default is that all may.
 
     Returns
     -------
@@ -62,9 +65,15 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     Raises
     ------
     ValueError
-        If a bond or constraint names an atom that does not exist.
+        If a bond or constraint names an atom that does not exist, or ``allowed`` is not as long as
+        ``bonds``.
     """
     bonds, constraints = list(bonds), list(constraints)
+    allowed = [True] * len(bonds) if allowed is None else list(allowed)
+    if len(allowed) != len(bonds):
+        raise ValueError(
+            f"{len(allowed)} values in `allowed` for {len(bonds)} bonds: give one for each bond"
+        )
     for name, pairs in (("bond", bonds), ("constraint", constraints)):
         for pair in pairs:
             if not all(0 <= atom < n_atoms for atom in pair):
@@ -86,6 +95,7 @@ def find_fragments(n_atoms, bonds, constraints=(), elements=None):
     }
     inner = [(a, b) for a, b in constraints if molecule[a] == molecule[b]]
     rotatable -= _frozen_by_constraints(graph, inner)
+    rotatable -= {frozenset(bond) for bond, may in zip(bonds, allowed, strict=True) if not may}
 
     # Sorted: the numbers of the bonds, which the weights in model files are tied to, follow from
     # the order in which they are cut.

@@ -166,16 +166,17 @@ def test_equivariance(molecule, reflect):
     torch.testing.assert_close(body.torsions(frame @ orthogonal.T), sign * body.torsions(frame))
 
 
+@pytest.mark.parametrize("method", ["turn", "move"])
 @pytest.mark.parametrize("name", ["skeleton", "butane"])
-def test_a_torsional_jump_keeps_the_volume_element(name):
-    """|det ∂x'/∂x| = 1 at fixed angles: torsions shift, and the frame turns by an amount that
-    depends on the shape alone, which Haar measure does not see."""
+def test_a_torsional_jump_keeps_the_volume_element(name, method):
+    """|det ∂x'/∂x| = 1 at fixed angles: torsions shift, and in ``move`` the frame turns by an
+    amount that depends on the shape alone, which Haar measure does not see."""
     molecule = MOLECULES[name]
     body = molecule.body()
     for seed in range(3):
         frame = molecule.frame + 0.1 * torch.randn(molecule.frame.shape, dtype=torch.float64)
         angles = random_angles(body, seed=seed)
-        flat = lambda x: body.move(x.reshape(-1, 3), angles)[0].flatten()  # noqa: B023, E731
+        flat = lambda x: getattr(body, method)(x.reshape(-1, 3), angles)[0].flatten()  # noqa: B023, E731
         jacobian = torch.autograd.functional.jacobian(flat, frame.flatten())
         assert torch.linalg.det(jacobian).abs().item() == pytest.approx(1, abs=1e-8)
 
