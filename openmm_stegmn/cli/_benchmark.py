@@ -67,7 +67,7 @@ def md17(
                 **given, seeds=seeds, windows=windows, atoms=atoms, device=device
             )
             if generate:
-                _generate(data, settings.molecules, steps, processes)
+                _generate(data, settings, steps, processes)
             with counted("records") as update:
                 records = run_md17(
                     data, settings, output=output, overwrite=overwrite,
@@ -82,13 +82,21 @@ def md17(
     print_tables(benchmark_tables(records))
 
 
-def _generate(folder, molecules, steps, processes):
-    from ..data import XtbSettings, find_md17, generate_trajectories
+def _generate(folder, settings, steps, processes):
+    from ..data import XtbSettings, find_md17, frames_needed, generate_trajectories
 
+    needed = frames_needed(
+        training=settings.windows, validation=settings.validation, test=settings.test
+    )
+    if steps < needed:
+        raise ValueError(
+            f"--steps {steps}: too few for {settings.windows} training, {settings.validation} "
+            f"validation and {settings.test} test windows, which need {needed}"
+        )
     # A file under a name of MD17 or rMD17 serves as it is.
     lacking = [
         molecule
-        for molecule in molecules
+        for molecule in settings.molecules
         if (path := find_md17(folder, molecule)) is None or path.name == f"{molecule}.npz"
     ]
     with counted("steps") as update:

@@ -1,5 +1,6 @@
 """Trajectories of single molecules, and windows of them for training, validation and test."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,6 +155,15 @@ def split_windows(
     return sets
 
 
+def frames_needed(
+    *, training: int, validation: int, test: int, history: int = 10, stride: int = 10
+) -> int:
+    """Frames without a gap that :func:`split_windows` needs."""
+    wanted = {"training": training, "validation": validation, "test": test}
+    starts = max(math.ceil(count / _DEALT[name]) for name, count in wanted.items())
+    return _BLOCKS * (starts + history * stride)
+
+
 def _starts_by_block(present, history, stride):
     """First frames of all windows whose frames and target are in the file and in one block."""
     length, reach = len(present) // _BLOCKS, history * stride
@@ -177,4 +187,4 @@ def _too_few(trajectory, name, wanted, found, history, stride):
             f"of order, and most windows lack one: use the original MD17 file, or --generate "
             f"trajectories with GFN2-xTB"
         )
-    return message + f"; {n_frames:,} frames are too few, in {_BLOCKS} blocks"
+    return message + f" in {_DEALT[name]} of {_BLOCKS} blocks of {n_frames:,} frames"

@@ -169,6 +169,12 @@ def test_generate_into_the_default_folder(tmp_path, monkeypatch, generated):
     assert {v["data"] for v in values} == {"GFN2-xTB"}
 
 
+def test_too_few_steps_are_refused_before_any_is_made(invoke, tmp_path, generated):
+    result = invoke("--data", "new", "--generate", "--steps", 16_000)
+    assert_refused(result, "--steps 16000", "which need 16020")
+    assert generated == [] and list(tmp_path.iterdir()) == []
+
+
 def test_generate_leaves_files_of_md17(invoke, generated):
     result = invoke("--generate")
     assert result.exit_code == 0, result.output

@@ -1,5 +1,6 @@
 """Files of MD17 and rMD17: what is read from them, what is refused, and windows without overlap."""
 
+import dataclasses
 import json
 
 import networkx as nx
@@ -12,6 +13,7 @@ from openmm_stegmn.data import (
     MD17_MOLECULES,
     TrajectoryFileError,
     find_md17,
+    frames_needed,
     guess_bonds,
     md17_elements,
     md17_name,
@@ -251,6 +253,20 @@ def test_too_short(path):
     write_md17(path, "ethanol", 60 * 100)
     with pytest.raises(ValueError, match="found 0 windows of 11 frames 10 steps apart"):
         split_windows(read_md17(path, "ethanol"), training=1, validation=1, test=1)
+
+
+def test_frames_needed_are_just_enough(path):
+    counts = {"training": 100, "validation": 50, "test": 20}
+    needed = frames_needed(**counts)
+    write_md17(path, "ethanol", needed)
+    trajectory = read_md17(path, "ethanol")
+    sets = split_windows(trajectory, **counts)
+    assert {name: len(windows) for name, windows in sets.items()} == counts
+    shorter = dataclasses.replace(
+        trajectory, frames=trajectory.frames[1:], present=trajectory.present[1:]
+    )
+    with pytest.raises(ValueError, match="for validation, needed 50 in 12 of 60 blocks"):
+        split_windows(shorter, **counts)
 
 
 def test_rmd17_windows_are_those_whose_frames_are_all_there(path):
