@@ -46,17 +46,7 @@ def predict(model, windows: WindowSet, device="cpu", batch_size: int = 500):
     return torch.cat(predicted), torch.cat(targets)
 
 
-def disjoint_sticks(bonds) -> list:
-    """Bonds that share no atom, chosen greedily in the order given."""
-    taken, sticks = set(), []
-    for i, j in bonds:
-        if i not in taken and j not in taken:
-            taken |= {i, j}
-            sticks.append((i, j))
-    return sticks
-
-
-def rigid_stick_frames(last: Tensor, target: Tensor, bonds, masses) -> Tensor:
+def rigid_stick_frames(last: Tensor, target: Tensor, sticks, masses) -> Tensor:
     """The true next frames, but for the lengths of sticks: those are of the last frame.
 
     No model that moves sticks rigidly can be nearer to the truth, up to where the centre is: each
@@ -66,12 +56,12 @@ def rigid_stick_frames(last: Tensor, target: Tensor, bonds, masses) -> Tensor:
     ----------
     last, target : Tensor, ``(n, n_atoms, 3)``
         Å.
-    bonds : sequence of pairs
-        Sticks are chosen from them by :func:`disjoint_sticks`.
+    sticks : sequence of pairs
+        Bonds that share no atom.
     masses : sequence of float
     """
     frames = target.clone()
-    for i, j in disjoint_sticks(bonds):
+    for i, j in sticks:
         arm = target[:, j] - target[:, i]
         length = torch.linalg.vector_norm(last[:, j] - last[:, i], dim=-1, keepdim=True)
         change = arm * (length / torch.linalg.vector_norm(arm, dim=-1, keepdim=True) - 1)

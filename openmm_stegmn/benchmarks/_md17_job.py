@@ -8,8 +8,10 @@ import torch
 
 from ..data import MoleculeTrajectory, split_windows
 from ..models import MODELS, ModelSpec, build_model
+from ..models.layers._sticks import disjoint_bonds
 from ..training import train
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
+from ._device import choose_device
 from ._md17_models import model_config, training_config
 from ._md17_settings import MD17Settings
 from ._records import Record
@@ -74,11 +76,11 @@ class MD17Job:
         if self.model == FLOOR:
             seconds = 0.0
             window, target = windows["test"].take(slice(None))
-            predicted = rigid_stick_frames(
-                window[:, -1], target, self.trajectory.bonds, self.trajectory.masses
-            )
+            # those that stegmn-paper chooses
+            sticks = disjoint_bonds(len(self.trajectory.elements), self.trajectory.bonds)
+            predicted = rigid_stick_frames(window[:, -1], target, sticks, self.trajectory.masses)
         else:
-            device = _device(self.settings.device)
+            device = choose_device(self.settings.device)
             model, seconds = self._train(windows, device)
             predicted, target = predict(model, windows["test"], device)
             details["parameters"] = sum(p.numel() for p in model.parameters())
@@ -127,9 +129,3 @@ class MD17Job:
                     raise KeyboardInterrupt from stop
                 raise
             return model, time.perf_counter() - start
-
-
-def _device(name):
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name

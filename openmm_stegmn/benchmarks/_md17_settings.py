@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from ..data import MD17_MOLECULES, md17_name
+from ._device import choose_device
 from ._md17_models import MD17_MODELS
 
 
@@ -44,7 +43,4 @@ class MD17Settings:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.atoms not in ("heavy", "all"):
             raise ValueError(f"atoms must be 'heavy' or 'all', got {self.atoms!r}")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', got {self.device!r}")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("device 'cuda': PyTorch finds no CUDA device here")
+        choose_device(self.device)
