@@ -14,7 +14,7 @@ from ._peptides_data import (
     peptide_trajectories,
 )
 from ._peptides_energy import EnergyMeter, EnergyRise
-from ._peptides_floor import NoiseFloor, circular_mean, circular_variance
+from ._peptides_floor import NoiseFloor, circular_variance
 from ._peptides_models import PEPTIDE_MODELS
 from ._peptides_records import NOISE_FLOOR, TRUE_TORSIONS
 from ._peptides_settings import PeptideSettings
