@@ -8,7 +8,8 @@ from openmm_stegmn.benchmarks import PositionErrors, predict, rigid_stick_frames
 from openmm_stegmn.data import WindowSet
 
 BUTANE = alkane(4)
-STICKS = ((1, 0), (2, 3))
+# H–C, whose centre of mass is not its middle, and C–C
+STICKS = ((4, 0), (1, 2))
 
 
 def test_mean_over_windows_heavy_atoms_and_components():

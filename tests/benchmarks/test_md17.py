@@ -94,6 +94,22 @@ def test_seeds_differ_and_repeat(folder, records):
     assert [record.mse for record in again] == [record.mse for record in records]
 
 
+def test_seed_sets_the_initial_weights(folder, monkeypatch):
+    weights = []
+
+    def untrained(model, *arguments, **options):
+        if model.spec.architecture == "stegmn-paper":
+            weights.append(torch.nn.utils.parameters_to_vector(model.parameters()).detach())
+        return model
+
+    monkeypatch.setattr(_md17_job, "train", untrained)
+    for models in (("stegmn-paper",), ("linear", "stegmn-paper")):
+        run_md17(folder, replace(SMALL, models=models))
+    first, second, again, _ = weights
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+
+
 def test_hydrogens_as_input(folder, records):
     everything = run_md17(folder, replace(SMALL, atoms="all"))
     heavy = {(r.model, r.seed): r for r in records}
