@@ -14,7 +14,7 @@ from ._peptides_data import (
     peptide_trajectories,
 )
 from ._peptides_energy import EnergyMeter, EnergyRise
-from ._peptides_floor import NoiseFloor, circular_variance
+from ._peptides_floor import NoiseFloor, circular_mean, circular_variance
 from ._peptides_models import PEPTIDE_MODELS
 from ._peptides_records import NOISE_FLOOR, TRUE_TORSIONS
 from ._peptides_settings import PeptideSettings
@@ -26,7 +26,7 @@ __all__ = [
     "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS", "TRUE_TORSIONS",
     "BenchmarkTable", "EnergyMeter", "EnergyRise", "MD17Settings", "MissingDataError", "NoiseFloor",
     "PeptideDynamics", "PeptideSettings", "PeptideTrajectories", "PositionErrors", "Record",
-    "RecordFile", "RecordsError", "benchmark_tables", "circular_variance",
+    "RecordFile", "RecordsError", "benchmark_tables", "circular_mean", "circular_variance",
     "peptide_system", "peptide_tables", "peptide_trajectories", "predict", "rigid_stick_frames",
     "run_md17", "run_peptides",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ from ._peptides_files import make_files, read_arrays
 
 #: By name of the packaged structure: length of a replica (ps), and the quickest platform on one
 #: core.
-PEPTIDES = {"alanine-dipeptide": (2000.0, "Reference"), "chignolin": (1000.0, "CPU")}
+PEPTIDES = {"alanine-dipeptide": (2000.0, "Reference"), "chignolin": (500.0, "CPU")}
 
 # Seeds of repeats follow those of any number of replicas that one might want.
 _FIRST_REPEAT_SEED = 1_000_000
@@ -48,7 +48,7 @@ class PeptideDynamics:
     """Between states that repeats can start from, ps."""
     states: int = 100
     """States of the test replicas that repeats start from."""
-    repeats: int = 16
+    repeats: int = 8
     """From each state, with fresh noise."""
     temperature: float = 300.0
     """K."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..mechanics import superpose
+from ..mechanics import superpose, wrap_angle
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,11 @@ class NoiseFloor:
     .. math:: \mathrm{MSE} = \left\langle \frac{1}{M-1} \sum_m (x_m - \bar{x})^2 \right\rangle
 
     over atoms, x, y, z and states, each frame superposed (mass-weighted) on the state, as in
-    :func:`~openmm_stegmn.training.evaluate`. For torsions the mean is the angle with the least mean
-    square distance on the circle.
+    :func:`~openmm_stegmn.training.evaluate`. Torsions are compared likewise on the circle, see
+    :func:`circular_variance`.
 
-    A model sees past frames but no velocities, and the solvent's friction makes its own noise of
-    what it does not see: its own floor lies above this one, by more the longer the frames are
-    apart that it would have to tell velocities from.
+    This is a lower bound. A model sees past frames, from which velocities cannot be told for
+    certain; at long intervals hardly at all.
     """
 
     torsion_rmse: float
@@ -58,12 +57,10 @@ class NoiseFloor:
         n_repeats = repeats.shape[1]
         repeats, starts = repeats.double(), starts.double()
         angles = context.body.torsions(repeats).transpose(1, 2)
-        unbiased = n_repeats / (n_repeats - 1)
-        torsion, torsion_error = _mean(
-            unbiased * circular_variance(angles).mean(-1) * torch.rad2deg(torch.tensor(1.0)) ** 2
-        )
+        torsion, torsion_error = _mean(circular_variance(angles).mean(-1) * (180 / torch.pi) ** 2)
         frames = superpose(repeats, starts[:, None], context.masses)
         deviation = frames - frames.mean(1, keepdim=True)
+        unbiased = n_repeats / (n_repeats - 1)
         square = unbiased * deviation.square().mean((1, 3))
         distance = unbiased**0.5 * torch.linalg.vector_norm(deviation, dim=-1).mean((1, 2))
         mse, mse_error = _mean(square.mean(1))
@@ -76,10 +73,36 @@ class NoiseFloor:
 
 
 def circular_variance(angles: Tensor) -> Tensor:
-    """Mean square distance on the circle from the angle where that is least.
+    r"""Mean square distance on the circle from the best constant angle, estimated from a sample.
 
-    Exact: the angles are cut open at each gap in turn, and the spread on the line is least for the
-    best cut.
+    .. math:: \frac{n - 1}{n} \left\langle d(q_m, \bar{q}_{-m})^2 \right\rangle_m
+
+    with :math:`\bar{q}_{-m}` the :func:`circular_mean` of all but the m-th. For a narrow spread
+    that is the unbiased variance. Distances from the mean of *all*, which is fitted to them, are
+    too small where the spread is wide: for 16 repeats on three equal wells the root is 9 % below
+    the true one, and this one is equal to it.
+
+    Parameters
+    ----------
+    angles : Tensor, ``(..., n)``
+        rad; two or more.
+
+    Returns
+    -------
+    Tensor, ``(...)``
+        rad².
+    """
+    n = angles.shape[-1]
+    rest = torch.tensor([[k for k in range(n) if k != m] for m in range(n)], device=angles.device)
+    distance = wrap_angle(angles - circular_mean(angles[..., rest]))
+    return (n - 1) / n * distance.square().mean(-1)
+
+
+def circular_mean(angles: Tensor) -> Tensor:
+    """Angle from which the mean square distance on the circle is least.
+
+    The circle is cut open at each gap between angles in turn; the mean on the line is that angle
+    for the cut where the spread on the line is least.
 
     Parameters
     ----------
@@ -89,13 +112,14 @@ def circular_variance(angles: Tensor) -> Tensor:
     Returns
     -------
     Tensor, ``(...)``
-        rad².
     """
     n, turn = angles.shape[-1], 2 * torch.pi
     angles = torch.remainder(angles, turn).sort(-1).values
     # The first k angles, moved by a turn, come after the others; k = 0 to n − 1.
     moved = torch.ones(n, n, dtype=angles.dtype, device=angles.device).tril(-1)
-    return (angles.unsqueeze(-2) + turn * moved).var(-1, correction=0).min(-1).values
+    cuts = angles.unsqueeze(-2) + turn * moved
+    best = cuts.var(-1, correction=0).argmin(-1, keepdim=True)
+    return cuts.mean(-1).gather(-1, best).squeeze(-1)
 
 
 def _mean(values):

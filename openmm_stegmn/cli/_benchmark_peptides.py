@@ -52,7 +52,7 @@ def peptides(
     ] = None,
     equilibration: Annotated[float, typer.Option(help="Of each replica, in ps.")] = 100.0,
     states: Annotated[int, typer.Option(help="That the noise floor is estimated from.")] = 100,
-    repeats: Annotated[int, typer.Option(help="From each of them, with fresh noise.")] = 16,
+    repeats: Annotated[int, typer.Option(help="From each of them, with fresh noise.")] = 8,
     processes: Annotated[
         int | None,
         typer.Option(min=1, help="Simulations at the same time.", show_default="cores"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from molecules import alkane, random_walk
 
-from openmm_stegmn.benchmarks import NoiseFloor, circular_variance
+from openmm_stegmn.benchmarks import NoiseFloor, circular_mean, circular_variance
 from openmm_stegmn.benchmarks._peptides_dynamics import repeat_dynamics
 from openmm_stegmn.mechanics import wrap_angle
 from openmm_stegmn.models import MoleculeContext
@@ -21,22 +21,36 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 
 
-def test_circular_variance_of_a_narrow_spread_is_that_on_the_line():
-    angles = 0.1 * normal(50, 16)
-    expected = angles.var(-1, correction=0)
-    for turn in (0.0, 3.1, -9.4):
-        torch.testing.assert_close(circular_variance(wrap_angle(angles + turn)), expected)
-
-
-def test_circular_variance_is_the_least_mean_square_distance():
+def test_circular_mean_has_the_least_mean_square_distance():
     angles = 3 * normal(20, 7, seed=1)
     trial = torch.linspace(-torch.pi, torch.pi, 20_001, dtype=DOUBLE)
-    square = wrap_angle(angles[..., None] - trial).square().mean(-2)
-    torch.testing.assert_close(circular_variance(angles), square.min(-1).values, atol=1e-6, rtol=0)
+    least = wrap_angle(angles[..., None] - trial).square().mean(-2).min(-1).values
+    found = wrap_angle(angles - circular_mean(angles)[:, None]).square().mean(-1)
+    torch.testing.assert_close(found, least, atol=1e-6, rtol=0)
 
 
-def test_circular_variance_of_opposite_angles():
-    assert circular_variance(torch.tensor([0.0, torch.pi])) == pytest.approx((torch.pi / 2) ** 2)
+def test_circular_variance_of_a_narrow_spread_is_that_on_the_line():
+    """Leaving one out and its factor are together the unbiased variance."""
+    angles = 0.1 * normal(50, 16)
+    for turn in (0.0, 3.1, -9.4):
+        torch.testing.assert_close(circular_variance(wrap_angle(angles + turn)), angles.var(-1))
+
+
+@pytest.mark.parametrize("occupied", [(1, 1, 1), (1, 9), (1, 1)])
+def test_circular_variance_of_wells(occupied):
+    """Rotamers a third of a turn apart, against the best constant for very many."""
+    generator = torch.Generator().manual_seed(7)
+    weights = torch.tensor(occupied, dtype=DOUBLE)
+
+    def draw(*shape):
+        count = int(torch.tensor(shape).prod())
+        wells = torch.multinomial(weights, count, replacement=True, generator=generator)
+        return 2 * torch.pi / 3 * wells.reshape(shape) + 0.25 * normal(*shape, seed=8)
+
+    many = draw(3000)
+    true = wrap_angle(many - circular_mean(many)).square().mean().sqrt()
+    estimate = circular_variance(draw(2000, 8)).mean().sqrt()
+    assert estimate == pytest.approx(true.item(), rel=0.04)
 
 
 @pytest.mark.parametrize("n_repeats", [2, 8])
