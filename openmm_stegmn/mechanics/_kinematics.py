@@ -42,6 +42,7 @@ class ForestKinematics:
         arms_of_group = torch.bincount(groups, minlength=self.n_groups)
         keep("_single_arms", torch.nonzero(arms_of_group[groups] == 1).squeeze(-1))
         keep("_multiple", torch.nonzero(arms_of_group > 1).squeeze(-1))
+        self._n_multiple = len(self._multiple)
 
         one_body = torch.tensor([kind in ("stick", "rigid body") for kind in self.kinds])
         # Bodies: every atom, with the group of its component. The root has no group of its own.
@@ -56,7 +57,7 @@ class ForestKinematics:
         keep("_lever_masses", torch.cat([self.masses[atoms], torch.ones(len(free)).double()]))
         keep("_multiple_levers", torch.nonzero(arms_of_group[lever_groups] > 1).squeeze(-1))
         rank = torch.zeros(self.n_groups, dtype=torch.long)
-        rank[self._multiple] = torch.arange(len(self._multiple))
+        rank[self._multiple] = torch.arange(self._n_multiple)
         keep("_multiple_rank", rank[lever_groups[self._multiple_levers]])
 
     def centres(self, x: Tensor) -> Tensor:
@@ -135,10 +136,10 @@ class ForestKinematics:
         square = weight * levers.square().sum(-1, keepdim=True)
         inertia = _sum(square, self._lever_groups, self.n_groups)
         omega = moment / inertia
-        if len(self._multiple):
+        if self._n_multiple:
             own, tiny = self._multiple_levers, torch.finfo(torch.float64).eps ** 0.75
             products = weight[own, :, None] * levers[..., own, :, None] * levers[..., own, None, :]
-            spread = _sum(products.flatten(-2), self._multiple_rank, len(self._multiple))
+            spread = _sum(products.flatten(-2), self._multiple_rank, self._n_multiple)
             # Atoms on a line leave the turn about it free: the small term keeps it at zero
             whole = inertia[..., self._multiple, :, None]
             tensor = whole * (1 + tiny) * torch.eye(3).to(spread) - spread.unflatten(-1, (3, 3))
@@ -169,13 +170,13 @@ class ForestKinematics:
         shape = least.shape[:-2] + (self.n_groups, 3)
         rotation = torch.zeros(shape, dtype=least.dtype, device=least.device)
         rotation = rotation.index_copy(-2, self._arm_groups[single], least)
-        if len(self._multiple):
+        if self._n_multiple:
             own = self._multiple_levers
             mobile, target = (
                 self._levers(*pair)[..., own, :] for pair in ((start, before), (end, after))
             )
             products = target[..., :, None] * (self._lever_masses[own, None] * mobile)[..., None, :]
-            covariance = _sum(products.flatten(-2), self._multiple_rank, len(self._multiple))
+            covariance = _sum(products.flatten(-2), self._multiple_rank, self._n_multiple)
             best = rotation_vector(nearest_rotation(covariance.unflatten(-1, (3, 3))))
             rotation = rotation.index_copy(-2, self._multiple, best)
         lengths = [torch.linalg.vector_norm(arms, dim=-1) for arms in (before, after)]

@@ -113,13 +113,13 @@ def test_rigid_water_turns_about_its_centre_of_mass():
 
 @pytest.mark.parametrize("name", ["stick", "rigid body", "rigid body of 5"])
 def test_free_rotor(name):
-    """A thousand steps at constant angular velocity are one rotation by their sum."""
+    """Many steps at constant angular velocity are one rotation by their sum."""
     forest, x = graph(name)
-    omega, u = random_vectors(1, size=0.02, seed=1), random_vectors(1, size=0.1)
+    omega, u = random_vectors(1, size=0.1, seed=1), random_vectors(1, size=0.5)
     y = x
-    for _ in range(1000):
+    for _ in range(200):
         y = forest.step(y, u, omega)
-    torch.testing.assert_close(y, forest.step(x, 1000 * u, 1000 * omega), atol=1e-10, rtol=0)
+    torch.testing.assert_close(y, forest.step(x, 200 * u, 200 * omega), atol=1e-10, rtol=0)
     assert forest.constraint_error(y, x) < 1e-12
 
 

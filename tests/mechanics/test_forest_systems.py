@@ -22,7 +22,8 @@ def forest_of(name, constraints):
     ), x
 
 
-CASES = [(name, kind) for name in SYSTEMS for kind in ("HBonds", "AllBonds", "HAngles")]
+CASES = [(name, kind) for name in SYSTEMS for kind in ("HBonds", "AllBonds")]
+CASES += [(name, "HAngles") for name in SYSTEMS[:2]]
 CASES += [(name, "rigid water") for name in BOXES]
 
 
@@ -88,10 +89,10 @@ def test_centres_of_mass_move_as_told(forest):
     torch.testing.assert_close(moved, translation, atol=1e-11, rtol=0)
 
 
-def test_a_thousand_moves_do_not_add_up_their_errors():
+def test_many_moves_do_not_add_up_their_errors():
     forest, x = forest_of("TIP3P box", "rigid water")
     y = x
-    for seed in range(1000):
+    for seed in range(300):
         y = forest.step(y, *random_move(forest, size=0.3, seed=seed))
     assert forest.constraint_error(y, x) < 1e-12
 
