@@ -32,6 +32,9 @@ class LoopClosure(nn.Module):
     differentiable once there and elsewhere: by the implicit function theorem, not through the
     iterations. Second derivatives are not given.
 
+    A traced copy (TorchScript) halves λ as often as it was halved in tracing, then takes the rigid
+    ring: the constraints hold as well, and the batch must have the shape of the one traced.
+
     The loops of one object have equally many atoms and constraints, and are one batch.
 
     Parameters
