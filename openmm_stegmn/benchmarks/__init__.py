@@ -6,6 +6,7 @@ from ._md17_job import FLOOR
 from ._md17_models import MD17_MODELS
 from ._md17_settings import MD17Settings
 from ._peptides import run_peptides
+from ._peptides_articulated import closest_frames
 from ._peptides_data import (
     PEPTIDES,
     PeptideDynamics,
@@ -16,17 +17,17 @@ from ._peptides_data import (
 from ._peptides_energy import EnergyMeter, EnergyRise
 from ._peptides_floor import NoiseFloor, circular_mean, circular_variance
 from ._peptides_models import PEPTIDE_MODELS
-from ._peptides_records import NOISE_FLOOR, TRUE_TORSIONS
+from ._peptides_references import CLOSEST_TURNS, NOISE_FLOOR, TRUE_TORSIONS
 from ._peptides_settings import PeptideSettings
 from ._peptides_table import peptide_tables
 from ._records import Record, RecordFile, RecordsError
 from ._table import BenchmarkTable, benchmark_tables
 
 __all__ = [
-    "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS", "TRUE_TORSIONS",
-    "BenchmarkTable", "EnergyMeter", "EnergyRise", "MD17Settings", "MissingDataError", "NoiseFloor",
-    "PeptideDynamics", "PeptideSettings", "PeptideTrajectories", "PositionErrors", "Record",
-    "RecordFile", "RecordsError", "benchmark_tables", "circular_mean", "circular_variance",
-    "peptide_system", "peptide_tables", "peptide_trajectories", "predict", "rigid_stick_frames",
-    "run_md17", "run_peptides",
+    "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS",
+    "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise", "MD17Settings",
+    "MissingDataError", "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories",
+    "PositionErrors", "Record", "RecordFile", "RecordsError", "benchmark_tables", "circular_mean",
+    "circular_variance", "closest_frames", "peptide_system", "peptide_tables",
+    "peptide_trajectories", "predict", "rigid_stick_frames", "run_md17", "run_peptides",
 ]  # fmt: skip

@@ -37,8 +37,8 @@ def run_peptides(
     Returns
     -------
     list of Record
-        Those asked for, and for each molecule and interval those named :data:`NOISE_FLOOR` and
-        :data:`TRUE_TORSIONS`.
+        Those asked for, and for each molecule and interval those named :data:`NOISE_FLOOR`,
+        :data:`TRUE_TORSIONS` and :data:`CLOSEST_TURNS`.
 
     Raises
     ------

@@ -6,9 +6,8 @@ from dataclasses import asdict
 
 import torch
 
-from ..data import WindowSet, describe_molecule, superpose_windows
-from ..mechanics import superpose
-from ..models import MODELS, ModelSpec, MoleculeContext, build_model
+from ..data import WindowSet, describe_molecule
+from ..models import MODELS, ModelSpec, build_model
 from ..systems import MolecularSystem
 from ..training import evaluate, train
 from ._device import choose_device
@@ -16,10 +15,8 @@ from ._peptides_data import PEPTIDES, PeptideTrajectories
 from ._peptides_energy import EnergyMeter, next_frames
 from ._peptides_floor import NoiseFloor
 from ._peptides_models import PEPTIDE_MODELS, peptide_training
+from ._peptides_references import NOISE_FLOOR, REFERENCES, molecule_context, turned_frames
 from ._records import Record
-
-#: Names in records and tables of what no model gave.
-NOISE_FLOOR, TRUE_TORSIONS = "noise floor", "true torsions"
 
 _BENCHMARK, _LABEL = "peptides", "ff14SB, OBC2"
 
@@ -59,7 +56,7 @@ class PeptideRecords:
 
     def jobs(self):
         """Names and seeds; what has no random numbers has seed 0 only."""
-        yield from ((NOISE_FLOOR, 0), (TRUE_TORSIONS, 0))
+        yield from ((name, 0) for name in REFERENCES)
         for name in self.settings.models:
             seeds = 1 if _closed_form(name) else self.settings.seeds
             yield from ((name, seed) for seed in range(seeds))
@@ -75,11 +72,12 @@ class PeptideRecords:
         settings, dynamics = self.settings, self.settings.dynamics
         values = {
             "interval_ps": self.interval, "history": settings.history,
-            "test_windows": len(self.windows["test"]), "data": self.trajectories.metadata,
+            "test_windows": len(self.windows["test"]),
+            "energy_windows": len(self._energy_windows()), "data": self.trajectories.metadata,
         }  # fmt: skip
         if name == NOISE_FLOOR:
             return values | {"states": dynamics.states, "repeats": dynamics.repeats}
-        if name == TRUE_TORSIONS:
+        if name in REFERENCES:
             return values
         architecture, config = PEPTIDE_MODELS[name]
         values |= {"architecture": architecture, "config": config}
@@ -90,10 +88,9 @@ class PeptideRecords:
 
     def run(self, name, seed) -> Record:
         seconds = 0.0
-        if name == NOISE_FLOOR:
-            errors = self._noise_floor()
-        elif name == TRUE_TORSIONS:
-            errors = self._true_torsions()
+        if name in REFERENCES:
+            frames, errors = self._reference(name)
+            errors |= self._rise(frames)
         else:
             errors, seconds = self._measure(name, seed)
         mse, mae = errors.pop("mse"), errors.pop("mae")
@@ -114,46 +111,16 @@ class PeptideRecords:
         settings = self.settings
         return peptide_training(self.trajectories.name, seed, settings.steps, settings.batch_size)
 
-    def _context(self):
-        molecule = self.trajectories.molecule
-        spec = ModelSpec(
-            architecture="persistence", history=1, frame_interval=self.interval,
-            **describe_molecule(molecule.topology, molecule.system),
-        )  # fmt: skip
-        return MoleculeContext(spec), torch.tensor([e != "H" for e in spec.elements])
-
-    def _noise_floor(self):
-        floor = NoiseFloor.estimate(
-            self.trajectories.repeats[self.interval], self.trajectories.starts, *self._context()
-        )
-        _, target = self._energy_windows().take(slice(None))
-        return {**asdict(floor), **self._rise(target)}
-
-    @torch.no_grad()
-    def _true_torsions(self):
-        """Errors of the true torsions on the last frame's bond lengths and angles.
-
-        The deformation of those is what is left; about as near as turning bonds can get.
-        """
-        context, heavy = self._context()
-        body, masses, square, distance = context.body, context.masses, [], []
-        test = self.windows["test"]
-        for index in torch.arange(len(test)).split(1000):
-            window, target = superpose_windows(*test.take(index), masses)
-            angles, _, _ = body.increments(window[:, -1], target)
-            frame = superpose(body.move(window[:, -1], angles)[0], target, masses.to(target))
-            deviation = (frame - target).double()
-            square.append(deviation.square().mean(-1))
-            distance.append(torch.linalg.vector_norm(deviation, dim=-1))
-        square = torch.cat(square)
-        window, target = self._energy_windows().take(slice(None))
-        base = window[:, -1].double()
-        moved, _ = body.move(base, body.increments(base, target.double())[0])
-        return {
-            "torsion_rmse": 0.0, "torsion_mae": 0.0, "mse": square.mean().item(),
-            "mae": torch.cat(distance).mean().item(), "mse_heavy": square[:, heavy].mean().item(),
-            "kinematics": "articulated", **self._rise(moved),
-        }  # fmt: skip
+    def _reference(self, name):
+        trajectories = self.trajectories
+        context, heavy = molecule_context(trajectories.molecule)
+        if name == NOISE_FLOOR:
+            floor = NoiseFloor.estimate(
+                trajectories.repeats[self.interval], trajectories.starts, context, heavy
+            )
+            _, followed = self._energy_windows().take(slice(None))
+            return followed, asdict(floor)
+        return turned_frames(name, self._energy_windows(), context, heavy)
 
     def _measure(self, name, seed):
         device = choose_device(self.settings.device)

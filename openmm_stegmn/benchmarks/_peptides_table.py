@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterable
 
-from ._peptides_records import NOISE_FLOOR, TRUE_TORSIONS
+from ._peptides_references import NOISE_FLOOR, REFERENCES
 from ._records import Record
 from ._table import BenchmarkTable
 
@@ -49,13 +49,10 @@ def _table(molecule, data, windows, records):
         head += [heading, "× floor"]
     head += ["ΔU (kJ/mol)", "below 10 kT"]
     rows = [_row(name, members, floor) for name, members in models.items()]
-    baselines = [
-        m for m in models if not m.startswith("stegmn") and m not in (NOISE_FLOOR, TRUE_TORSIONS)
-    ]
+    networks = [name for name in models if name.startswith("stegmn")]
+    baselines = [name for name in models if name not in (*networks, *REFERENCES)]
     if baselines:
-        rows += [
-            _comparison(name, models, baselines) for name in models if name.startswith("stegmn")
-        ]
+        rows += [_comparison(name, models, baselines) for name in networks]
     title = (
         f"{molecule}, {data}: {windows:,} training windows and "
         f"{records[0].settings['test_windows']:,} for test; median rise of the energy, bonds to "

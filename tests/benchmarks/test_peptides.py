@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from openmm_stegmn.benchmarks import (
+    CLOSEST_TURNS,
     NOISE_FLOOR,
     TRUE_TORSIONS,
     EnergyMeter,
@@ -46,7 +47,7 @@ def records(folder):
 
 def test_a_record_for_each(records):
     cases = [(r.settings["interval_ps"], r.model, r.seed) for r in records]
-    names = (NOISE_FLOOR, TRUE_TORSIONS, *MODELS)
+    names = (NOISE_FLOOR, TRUE_TORSIONS, CLOSEST_TURNS, *MODELS)
     assert cases == [(interval, name, 0) for interval in (0.1, 0.2) for name in names]
     by_name = {r.model: r for r in records if r.settings["interval_ps"] == 0.2}
     for name in MODELS:
@@ -63,6 +64,8 @@ def test_a_record_for_each(records):
     floor = by_name[NOISE_FLOOR].details
     assert (floor["n_states"], floor["n_repeats"]) == (3, 3)
     assert by_name[NOISE_FLOOR].mse < by_name["persistence"].mse
+    assert by_name[CLOSEST_TURNS].mse < by_name[TRUE_TORSIONS].mse < by_name["persistence"].mse
+    assert by_name[TRUE_TORSIONS].details["torsion_rmse"] == pytest.approx(0.0, abs=1e-4)
 
 
 def test_energies_of_what_is_known(records):
@@ -83,7 +86,7 @@ def test_records_are_not_made_again(folder, records, monkeypatch):
     fewer = run_peptides(
         folder / "data", settings(models=("linear",), intervals=(0.2,)), output=path
     )
-    assert [r.model for r in fewer] == [NOISE_FLOOR, TRUE_TORSIONS, "linear"]
+    assert [r.model for r in fewer] == [NOISE_FLOOR, TRUE_TORSIONS, CLOSEST_TURNS, "linear"]
     with pytest.raises(ValueError, match="made with other settings: training .*'steps': 2"):
         run_peptides(folder / "data", settings(steps=3), output=path)
 
@@ -93,7 +96,8 @@ def test_seeds(folder):
     chosen = settings(models=("persistence", "stegmn"), intervals=(0.1,), seeds=2)
     found = run_peptides(folder / "data", chosen)
     assert [(r.model, r.seed) for r in found] == [
-        (NOISE_FLOOR, 0), (TRUE_TORSIONS, 0), ("persistence", 0), ("stegmn", 0), ("stegmn", 1),
+        (NOISE_FLOOR, 0), (TRUE_TORSIONS, 0), (CLOSEST_TURNS, 0), ("persistence", 0),
+        ("stegmn", 0), ("stegmn", 1),
     ]  # fmt: skip
     assert found[-1].mse != found[-2].mse
     (table,) = peptide_tables(found)

@@ -41,18 +41,19 @@ def test_tables_and_records(invoke, tmp_path):
     result = invoke()
     assert result.exit_code == 0, result.output
     values = json.loads((tmp_path / "benchmark-peptides.json").read_text())
-    assert len(values) == 2 * 4
+    assert len(values) == 2 * 5
     assert {v["benchmark"] for v in values} == {"peptides"}
     first, second = result.stdout.strip().split("\n\nalanine-dipeptide")
     assert "0.1 ps" in first.splitlines()[0] and "0.2 ps" in second.splitlines()[0]
     names = [row.split("|")[1].strip() for row in first.splitlines()[4:]]
-    assert names == ["noise floor", "true torsions", "persistence", "torsion-linear-ar"]
+    references = ["noise floor", "true torsions", "closest turns"]
+    assert names == [*references, "persistence", "torsion-linear-ar"]
     lines = result.stderr.splitlines()
     assert lines[0] == "alanine-dipeptide: replicas (0/3 files)"
-    assert lines[-1] == "done (8/8 records)"
+    assert lines[-1] == "done (10/10 records)"
     again = invoke()
     assert again.stdout == result.stdout
-    assert again.stderr.splitlines() == ["done (8/8 records)"]
+    assert again.stderr.splitlines() == ["done (10/10 records)"]
 
 
 def test_generate_only(invoke, tmp_path):
@@ -69,7 +70,7 @@ def test_interrupt_keeps_what_is_done(invoke, tmp_path, monkeypatch):
 
     monkeypatch.setattr(_peptides_records, "train", interrupted)
     assert_refused(invoke(), "interrupted", "benchmark-peptides.json and data", code=130)
-    assert len(json.loads((tmp_path / "benchmark-peptides.json").read_text())) == 2
+    assert len(json.loads((tmp_path / "benchmark-peptides.json").read_text())) == 3
 
 
 @pytest.mark.parametrize(
