@@ -6,10 +6,12 @@ import os
 import signal
 import zipfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import openmm
+
+from .. import __version__
 
 
 def make_files(
@@ -92,7 +94,7 @@ def write_arrays(path: Path, settings: dict, platform: str, **arrays) -> None:
     about = {
         "settings": settings,
         "platform": platform,
-        "versions": {package: version(package) for package in ("openmm", "openmm-stegmn")},
+        "versions": {"openmm": openmm.__version__, "openmm-stegmn": __version__},
     }
     temporary = path.with_suffix(".tmp")
     with open(temporary, "wb") as file:
