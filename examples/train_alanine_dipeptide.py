@@ -50,7 +50,7 @@ def main():
     test = WindowSet.from_trajectories(
         trajectories[options.replicas :], options.history, stride
     ).subset(5000)
-    names = [name for name in MODELS if name != "stegmn"] + ["stegmn"]
+    names = [name for name, (cls, _) in MODELS.items() if cls.closed_form] + ["stegmn"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     accuracies = {}
     for name in names:
@@ -115,9 +115,9 @@ def parse():
     parser.add_argument("--processes", type=int, default=1, help="replicas simulated at a time")
     parser.add_argument("--temperature", type=float, default=300.0, help="K")
     parser.add_argument("--hidden", type=int, default=64)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=3500)
-    parser.add_argument("--batch-size", type=int, default=320)
+    parser.add_argument("--channels", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=2026)
     return parser.parse_args()
 

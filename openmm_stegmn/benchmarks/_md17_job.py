@@ -120,6 +120,7 @@ class MD17Job:
                     self._build(),
                     windows["training"],
                     training_config(self.model, self.seed),
+                    validation=windows["validation"],
                     accelerator="gpu" if device == "cuda" else "cpu",
                     progress=False,
                 )

@@ -5,12 +5,12 @@ from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
 from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
-from ._windows import WindowSet, superpose_windows
+from ._windows import WindowSet, reverse_time, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
     "MD17_MOLECULES", "MoleculeTrajectory", "TrajectoryFileError", "WindowSet", "XtbSettings",
     "describe_molecule", "find_md17", "frames_needed", "generate_trajectories", "guess_bonds",
-    "langevin_context", "md17_elements", "md17_name", "md17_structure", "read_md17",
+    "langevin_context", "md17_elements", "md17_name", "md17_structure", "read_md17", "reverse_time",
     "simulate_replica", "simulate_replicas", "split_windows", "steps_between", "superpose_windows",
 ]  # fmt: skip

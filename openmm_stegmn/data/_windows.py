@@ -107,3 +107,15 @@ def superpose_windows(windows: Tensor, targets: Tensor, weights: Tensor):
     last = windows[:, -1:]
     moved = superpose(torch.cat([windows, targets[:, None]], 1), last, weights.to(windows))
     return moved[:, :-1], moved[:, -1]
+
+
+def reverse_time(windows: Tensor, targets: Tensor):
+    """The same frames backwards: what came before each window, as the target of the rest.
+
+    Parameters
+    ----------
+    windows : Tensor, ``(n, T, n_atoms, 3)``
+    targets : Tensor, ``(n, n_atoms, 3)``
+    """
+    frames = torch.cat([windows, targets[:, None]], 1).flip(1)
+    return frames[:, :-1], frames[:, -1]

@@ -197,5 +197,9 @@ class ArticulatedBody(nn.Module):
             Of the best superposition. Exact if the two frames differ by articulated motion only.
         """
         angles = wrap_angle(self.torsions(end) - self.torsions(start))
+        return angles, *self.rigid_increments(start, end)
+
+    def rigid_increments(self, start: Tensor, end: Tensor):
+        """Rotation and translation of each molecule by best superposition, as in increments."""
         rotation = rotation_vector(self.superposition(start, end))
-        return angles, rotation, self.centres(end) - self.centres(start)
+        return rotation, self.centres(end) - self.centres(start)

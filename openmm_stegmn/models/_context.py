@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ..mechanics import ArticulatedBody
+from ..mechanics import ArticulatedBody, KinematicForest
 from ._spec import ModelSpec
 
 
@@ -13,35 +13,64 @@ class MoleculeContext(nn.Module):
     ==============  ======================  ======================================================
     buffer          shape                   meaning
     ==============  ======================  ======================================================
-    ``atom_types``  ``(n_atoms,)``          index into the vocabulary of (residue name, atom name)
+    ``atom_types``  ``(n_atoms,)``          atoms of one type have the same surroundings: element
+                                            and bonds, up to ``MAX_HOPS`` bonds away
+    ``pair_kinds``  ``(n_atoms, n_atoms)``  pairs of one kind have the same types and are as many
+                                            bonds apart; all pairs further than ``KIND_HOPS`` are
+                                            one kind
     ``masses``      ``(n_atoms,)``          Da
     ``hops``        ``(n_atoms, n_atoms)``  bonds between two atoms, at most ``MAX_HOPS``
     ``body``                                :class:`~openmm_stegmn.mechanics.ArticulatedBody`
+    ``forest``                              :class:`~openmm_stegmn.mechanics.KinematicForest` of
+                                            the constraints
     ==============  ======================  ======================================================
     """
 
     MAX_HOPS = 5
+    KIND_HOPS = 4
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
-        names = list(zip(spec.residue_names, spec.atom_names, strict=True))
-        vocabulary = {name: index for index, name in enumerate(sorted(set(names)))}
-        self.n_atom_types = len(vocabulary)
-        self.register_buffer("atom_types", torch.tensor([vocabulary[name] for name in names]))
+        neighbours = [[] for _ in range(spec.n_atoms)]
+        for a, b in spec.bonds:
+            neighbours[a].append(b)
+            neighbours[b].append(a)
+        types = _surroundings(spec.elements, neighbours, self.MAX_HOPS)
+        self.n_atom_types = int(types.max()) + 1
+        self.register_buffer("atom_types", types)
         self.register_buffer("masses", torch.tensor(spec.masses, dtype=torch.float64))
-        self.register_buffer("hops", _hops(spec.n_atoms, spec.bonds, self.MAX_HOPS))
+        self.register_buffer("hops", _hops(neighbours, self.MAX_HOPS))
+        self.register_buffer("pair_kinds", self._pair_kinds())
         self.body = ArticulatedBody.from_bonds(
             spec.n_atoms, spec.bonds, spec.masses, spec.constraints, spec.elements
         )
+        self.forest = KinematicForest.from_constraints(
+            spec.n_atoms, spec.constraints, spec.masses, lengths=spec.constraint_lengths
+        )
+
+    def _pair_kinds(self):
+        types, hops = self.atom_types, self.hops.long()
+        kinds = (hops * self.n_atom_types + types[:, None]) * self.n_atom_types + types
+        far = hops > self.KIND_HOPS
+        return torch.unique(kinds.masked_fill(far, -1), return_inverse=True)[1]
 
 
-def _hops(n_atoms, bonds, most):
-    neighbours = [[] for _ in range(n_atoms)]
-    for a, b in bonds:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-    hops = torch.full((n_atoms, n_atoms), most, dtype=torch.uint8)
-    for atom in range(n_atoms):
+def _surroundings(elements, neighbours, rounds):
+    """Refine the elements by those of the neighbours, again and again (Weisfeiler and Leman)."""
+    labels = list(elements)
+    for _ in range(rounds):
+        around = [
+            (own, tuple(sorted(labels[n] for n in bonded)))
+            for own, bonded in zip(labels, neighbours, strict=True)
+        ]
+        number = {label: index for index, label in enumerate(sorted(set(around)))}
+        labels = [number[label] for label in around]
+    return torch.tensor(labels)
+
+
+def _hops(neighbours, most):
+    hops = torch.full((len(neighbours), len(neighbours)), most, dtype=torch.uint8)
+    for atom in range(len(neighbours)):
         shell, seen = {atom}, {atom}
         for distance in range(most):
             hops[atom, sorted(shell)] = distance

@@ -7,7 +7,7 @@ from ..mechanics import superpose, wrap_angle
 from ._interface import TrajectoryModel, unmoved
 from ._registry import register
 from ._spec import ModelSpec
-from .layers import LagRegression, ridge_solution, shared_regression
+from .layers import LagRegression, relative_torsions, ridge_solution, shared_regression
 
 
 @register("persistence")
@@ -139,12 +139,6 @@ class TorsionRegression(TrajectoryModel):
             body = self.context.body
             angles = wrap_angle(body.torsions(targets) - body.torsions(windows[:, -1]))
             self.regression.fit(relative_torsions(body, windows), angles)
-
-
-def relative_torsions(body, window: Tensor) -> Tensor:
-    """Past torsions relative to the last, ``(..., T - 1, n_bonds)``, in (−π, π]."""
-    torsions = body.torsions(window)
-    return wrap_angle(torsions[..., :-1, :] - torsions[..., -1:, :])
 
 
 def _extrapolation(history):

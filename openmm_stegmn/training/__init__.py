@@ -1,8 +1,12 @@
 """Training and accuracy."""
 
 from ._config import TrainingConfig
-from ._loop import TorsionTask, train
+from ._loop import train
 from ._metrics import Accuracy, evaluate
 from ._table import accuracy_table
+from ._tasks import PositionTask, TorsionTask
 
-__all__ = ["Accuracy", "TorsionTask", "TrainingConfig", "accuracy_table", "evaluate", "train"]
+__all__ = [
+    "Accuracy", "PositionTask", "TorsionTask", "TrainingConfig", "accuracy_table", "evaluate",
+    "train",
+]  # fmt: skip

@@ -19,11 +19,17 @@ class TrainingConfig:
     """Largest norm of the gradient."""
     average_decay: float = 0.998
     """Decay of the exponential moving average of the weights that is kept."""
+    time_reversal: bool = True
+    """Whether every window is used backwards too. At equilibrium positions look the same in both
+    directions of time (detailed balance), so this doubles the data; switch it off for data that
+    are driven, or not at equilibrium."""
+    validate_every: int = 50
+    """Steps between two looks at the validation windows, if there are any."""
     seed: int = 2026
     """Of the order of windows. Initial weights come from torch's seed when the model is built."""
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "learning_rate", "gradient_clip"):
+        for name in ("steps", "batch_size", "learning_rate", "gradient_clip", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.average_decay < 1:

@@ -1,79 +1,20 @@
 """The training loop: Lightning does the work."""
 
 import warnings
+from functools import partial
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import nn
-from torch.optim.swa_utils import get_ema_avg_fn
 from torch.utils.data import DataLoader, RandomSampler
 
-from ..data import WindowSet
+from ..data import WindowSet, reverse_time
+from ._best import KeepBest
 from ._config import TrainingConfig
+from ._tasks import PositionTask, TorsionTask
 
-
-class TorsionTask(lightning.LightningModule):
-    r"""Fit the increments of the rotatable bonds: on the circle, and by where they put the atoms.
-
-    The loss has two terms, each relative to what the last frame as the prediction would give:
-    :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b))`, in which every bond counts the same, and the mean
-    square distance between the atoms as the predicted and as the true increments place them, in
-    which a bond counts by what it moves.
-
-    Parameters
-    ----------
-    model : TrajectoryModel
-        With a method ``increments``.
-    windows : WindowSet
-    config : TrainingConfig
-    """
-
-    def __init__(self, model: nn.Module, windows: WindowSet, config: TrainingConfig):
-        super().__init__()
-        self.model, self.config = model, config
-        self.windows = windows
-        with torch.no_grad():
-            sample, target = windows.subset(20_000).take(slice(None))
-            last = sample[:, -1]
-            angles = self._true_increments(last, target)
-            moved, _ = model.context.body.move(last, angles)
-            self.register_buffer("angle_scale", (1 - torch.cos(angles)).mean(0).clamp_min(1e-6))
-            self.register_buffer("position_scale", (moved - last).square().mean().clamp_min(1e-6))
-
-    def on_fit_start(self):
-        """Move the frames to where the model is."""
-        self.windows = self.windows.to(self.device)
-
-    def training_step(self, index, _):
-        """Loss of one batch of window numbers."""
-        window, target = self.windows.take(index)
-        body, last = self.model.context.body, window[:, -1]
-        angles, predicted = self._true_increments(last, target), self.model.increments(window)
-        on_circle = ((1 - torch.cos(predicted - angles)) / self.angle_scale).mean()
-        with torch.no_grad():
-            goal, _ = body.move(last, angles)
-        moved, _ = body.move(last, predicted)
-        loss = on_circle + (moved - goal).square().mean() / self.position_scale
-        self.log("loss", loss, prog_bar=True)
-        return loss
-
-    def _true_increments(self, last, target):
-        body = self.model.context.body
-        return body.torsions(target) - body.torsions(last)
-
-    def configure_optimizers(self):
-        """AdamW on a one-cycle schedule."""
-        config = self.config
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        # OneCycleLR divides by zero if its first phase, here a tenth, is one step long.
-        total = max(config.steps, 20)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=total, pct_start=0.1
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+# Windows that least squares sees, and that validation looks at: more change nothing that counts.
+_FITTED, _VALIDATED = 50_000, 4_000
 
 
 def train(
@@ -81,18 +22,23 @@ def train(
     windows: WindowSet,
     config: TrainingConfig | None = None,
     *,
+    validation: WindowSet | None = None,
     accelerator="auto",
     progress=True,
 ):
     """Train a model in place.
 
     The closed-form part is set by least squares first; a model that has nothing else is done then.
+    Others are trained on torsions if they turn rotatable bonds, else on positions.
 
     Parameters
     ----------
     model : TrajectoryModel
     windows : WindowSet
     config : TrainingConfig, optional
+    validation : WindowSet, optional
+        Windows from elsewhere. The weights that do best on them are kept, which may be those
+        before training; without them, the last ones.
     accelerator : str
         Lightning's: ``"auto"``, ``"cpu"``, ``"gpu"``.
     progress : bool
@@ -104,29 +50,61 @@ def train(
         The same model, on the CPU, in evaluation mode, with the averaged weights.
     """
     config = config or TrainingConfig()
-    sample, target = windows.subset(50_000).take(slice(None))
-    with torch.no_grad():
-        model.fit(sample, target)
+    _fit(model, windows, config, accelerator)
     if not model.closed_form:
-        generator = torch.Generator().manual_seed(config.seed)
-        sampler = RandomSampler(
-            range(len(windows)),
-            replacement=True,
-            num_samples=config.steps * config.batch_size,
-            generator=generator,
-        )
-        # Only numbers of windows are loaded: the frames stay on the device that trains.
-        loader = DataLoader(range(len(windows)), batch_size=config.batch_size, sampler=sampler)
+        kind = TorsionTask if model.kinematics == "articulated" else PositionTask
+        if validation is not None:
+            validation = validation.subset(_VALIDATED)
+        task = kind(model.train(), windows, config, validation)
+        best = KeepBest()
         # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
-        averaging = WeightAveraging(use_buffers=False, avg_fn=get_ema_avg_fn(config.average_decay))
+        averaging = WeightAveraging(
+            use_buffers=False, avg_fn=partial(_average, config.average_decay)
+        )
         trainer = lightning.Trainer(
             max_steps=config.steps, accelerator=accelerator, devices=1,
             gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
-            callbacks=[averaging],
+            callbacks=[best, averaging], num_sanity_val_steps=0,
+            val_check_interval=config.validate_every, check_val_every_n_epoch=None,
             logger=False, enable_checkpointing=False, enable_model_summary=False,
         )  # fmt: skip
         with warnings.catch_warnings():
             # Numbers need no worker processes.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            trainer.fit(TorsionTask(model.train(), windows, config), loader)
+            trainer.fit(task, *_loaders(windows, validation, config))
+        best.restore(model)
     return model.cpu().eval()
+
+
+def _average(decay, averaged, current, count):
+    # As young as the training is, so that the weights it started from are soon forgotten
+    young = (1 + count) / (10 + count)
+    return averaged.lerp(current, 1 - torch.clamp(young, max=decay))
+
+
+@torch.no_grad()
+def _fit(model, windows, config, accelerator):
+    on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
+    window, target = windows.subset(_FITTED).to(device).take(slice(None))
+    if config.time_reversal:
+        mirrored, before = reverse_time(window, target)
+        # Side by side, so that a part of the windows is the same part in both directions
+        window = torch.stack([window, mirrored], 1).flatten(0, 1)
+        target = torch.stack([target, before], 1).flatten(0, 1)
+    model.to(device).fit(window, target)
+    model.cpu()
+
+
+def _loaders(windows, validation, config):
+    # Only numbers of windows are loaded: the frames stay on the device that trains.
+    numbers = range(len(windows) * (2 if config.time_reversal else 1))
+    generator = torch.Generator().manual_seed(config.seed)
+    sampler = RandomSampler(
+        numbers, replacement=True, num_samples=config.steps * config.batch_size,
+        generator=generator,
+    )  # fmt: skip
+    loaders = [DataLoader(numbers, batch_size=config.batch_size, sampler=sampler)]
+    if validation is not None:
+        loaders.append(DataLoader(range(len(validation)), batch_size=1000))
+    return loaders

@@ -81,6 +81,21 @@ def test_harmonic_motion_is_learned_by_linear_rules(records):
     assert 0 < mse[FLOOR] < mse["persistence"]
 
 
+def test_validation_windows_choose_the_weights(folder, monkeypatch):
+    given, train = [], _md17_job.train
+
+    def watching(model, windows, config, *, validation, **options):
+        given.append((windows, validation))
+        return train(model, windows, config, validation=validation, **options)
+
+    monkeypatch.setattr(_md17_job, "train", watching)
+    run_md17(folder, replace(SMALL, models=("linear-ar",), seeds=1))
+    trajectory = read_md17(folder / "ethanol.npz", "ethanol").heavy_atoms()
+    sets = split_windows(trajectory, training=300, validation=100, test=200, seed=0)
+    for found, name in zip(given[0], ("training", "validation"), strict=True):
+        assert torch.equal(found.starts, sets[name].starts)
+
+
 def test_linear_models_do_not_superpose(records):
     for record in records:
         if record.model.startswith("linear"):

@@ -157,12 +157,13 @@ SMALL_STEGMN = {"hidden": 8, "channels": 4, "layers": 1, "heads": 2, "radial": 6
 def perturbed_model(molecule, name, history=4, seed=0, scale=0.3, **changes):
     """A model whose weights are all random, none of them zero as before training."""
     torch.manual_seed(seed)
-    config = SMALL_STEGMN if name == "stegmn" else {}
+    config = (SMALL_STEGMN if name == "stegmn" else {}) | changes.pop("config", {})
     model = build_model(molecule.spec(name, history, config=config, **changes))
     with torch.no_grad():
         for part, tensor in model.state_dict().items():
             if part.startswith("context."):
                 continue
-            width = 0.02 if part == "weights" else scale
+            # Weights of positions of several Å
+            width = 0.02 if part == "weights" or part.endswith("position_weights") else scale
             tensor.add_(width * torch.randn(tensor.shape, dtype=tensor.dtype))
     return model.eval()

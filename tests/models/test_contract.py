@@ -14,9 +14,15 @@ HISTORY = 4
 # float32 has no digits left.
 SCALE = {"stegmn-paper": 0.1}
 MOLECULES = {"pentane": alkane(5), "butane and water": beside(alkane(4), water())}
+# Every registered model with its defaults, and what else its options make of it
+VARIANTS = {
+    "stegmn elastic": ("stegmn", {"kinematics": "elastic"}),
+    "stegmn elastic, not superposed": ("stegmn", {"kinematics": "elastic", "superposed": False}),
+    "stegmn cartesian": ("stegmn", {"kinematics": "cartesian"}),
+}
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=[*MODELS, *VARIANTS])
 def name(request):
     return request.param
 
@@ -37,7 +43,20 @@ def window(molecule):
 
 
 def perturbed(molecule, name, **changes):
-    return perturbed_model(molecule, name, HISTORY, scale=SCALE.get(name, 0.3), **changes)
+    scale, (name, config) = SCALE.get(name, 0.3), VARIANTS.get(name, (name, {}))
+    constraints = to_hydrogen(molecule)
+    lengths = (molecule.frame[constraints[:, 0]] - molecule.frame[constraints[:, 1]]).norm(dim=-1)
+    return perturbed_model(
+        molecule, name, HISTORY, scale=scale, config=config, constraints=constraints.tolist(),
+        constraint_lengths=lengths.tolist(), **changes,
+    )  # fmt: skip
+
+
+def to_hydrogen(molecule):
+    """Constraints as OpenMM's HBonds."""
+    return torch.tensor([
+        (i, j) for i, j in molecule.bonds if "H" in (molecule.elements[i], molecule.elements[j])
+    ])  # fmt: skip
 
 
 def assert_near(actual, expected, error=1e-9):
@@ -78,10 +97,14 @@ def test_equivariant_to_the_order_of_atoms(name, seed):
     config = dict(spec.config)
     if model.kinematics == "sticks":
         config["sticks"] = [[place[i], place[j]] for i, j in model.context.sticks.ends.tolist()]
+    constraints = [(place[i], place[j]) for i, j in spec.constraints]
     other = build_model(
-        relabelled.spec(name, HISTORY, config=config, atom_names=pick(spec.atom_names))
-    ).double()
-    other.load_state_dict(_relabel(model, order, bond_order), strict=False)
+        relabelled.spec(
+            spec.architecture, HISTORY, config=config, atom_names=pick(spec.atom_names),
+            constraints=constraints, constraint_lengths=spec.constraint_lengths,
+        )
+    ).double()  # fmt: skip
+    other.load_state_dict(_relabel(model, other, order, bond_order), strict=False)
     assert_near(other(window[:, order]), model(window)[:, order])
 
 
@@ -93,13 +116,28 @@ def _same_torsions(body, relabelled, order):
     return [known.index(f) for f in found] if set(known) == set(found) else None
 
 
-def _relabel(model, atoms, bonds):
+def _relabel(model, other, atoms, bonds):
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("context.")}
     for part, value in state.items():
         if part.endswith("weights") and value.dim() == 2:
             n = value.shape[0]
             order = torch.as_tensor(bonds if n == len(bonds) else atoms)
             state[part] = value.reshape(n, -1, n)[order][:, :, order].reshape(value.shape)
+    for part in ("arm_weights", "mean_length"):
+        name = f"mechanism.regression.{part}"
+        if name in state:
+            own, others = (m.mechanism.regression.neighbours for m in (model, other))
+            value = state[name]
+            full = value.new_zeros(value.shape[:-1] + (len(atoms),))
+            full = full.scatter(-1, own.expand_as(value), value)[..., atoms, :][..., atoms]
+            state[name] = full.gather(-1, others.expand_as(value))
+    for part, axes in (
+        ("mechanism.regression.position_weights", (1, 2)), ("mechanism.scale", (0,)),
+        ("network.invariants.size", (1,)),
+    ):  # fmt: skip
+        for axis in axes:
+            if part in state:
+                state[part] = state[part].index_select(axis, atoms)
     return state
 
 
@@ -156,7 +194,12 @@ def test_lengths_and_angles_of_the_base_are_kept(model, molecule, window):
         isolated[model.context.sticks.ends] = False
         assert_near(rotations[isolated], eye.expand_as(rotations[isolated]), 0)
     else:
-        assert_near(rotations, eye.expand_as(rotations), 0)
+        first, second = to_hydrogen(molecule).T
+        lengths = [(x[first] - x[second]).norm(dim=-1) for x in (base, frame)]
+        kept = model.kinematics == "elastic"
+        assert ((lengths[1] - lengths[0]).abs().max() < 1e-12) == kept
+        if not hasattr(model, "rigid_motion") or not model.superposed:
+            assert_near(rotations, eye.expand_as(rotations), 0)
 
 
 class Jump(nn.Module):

@@ -127,7 +127,7 @@ def test_missing_field(content, path):
 
 
 def test_tensors_that_do_not_fit(content, path):
-    name = "torsion_regression.weights"
+    name = "mechanism.regression.weights"
     wrong_shape = rewritten(content, lambda t: t.update({name: torch.zeros(2, 2)}))
     assert f"tensor {name} is (2, 2), expected (3, 9)" in refused(path, wrong_shape)
     assert name in refused(path, rewritten(content, lambda t: t.pop(name)))

@@ -12,8 +12,9 @@ from molecules import (
     water,
 )
 
+from openmm_stegmn.data import superpose_windows
 from openmm_stegmn.models import build_model
-from openmm_stegmn.models.baselines import relative_torsions
+from openmm_stegmn.models.layers import relative_torsions
 
 PENTANE = alkane(5)
 
@@ -34,10 +35,32 @@ def test_untrained_it_is_the_least_squares_solution():
     model.fit(window, target)
     baseline = build_model(PENTANE.spec("torsion-linear-ar-full", config={"ridge": 1e-6}))
     baseline.fit(window, target)
-    torch.testing.assert_close(model.torsion_regression.weights, baseline.regression.weights)
-    linear = model.torsion_regression(relative_torsions(model.context.body, window))
+    linear = model.mechanism.regression(relative_torsions(model.context.body, window))
     assert linear.abs().max() > 0.01
-    torch.testing.assert_close(model.increments(window), linear, atol=1e-6, rtol=0)
+    torch.testing.assert_close(model.increments(window), linear, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        model.mechanism.regression.weights, baseline.regression.weights, atol=1e-4, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("superposed", [False, True])
+def test_untrained_elastic_kinematics_is_least_squares_in_positions_and_arms(superposed):
+    """It cannot be worse than the full autoregression of positions, which is a part of it."""
+    model = stegmn(kinematics="elastic", superposed=superposed).double()
+    window, target = (x.double() for x in windows(count=400))
+    model.fit(window, target)
+    baseline = build_model(
+        PENTANE.spec("linear-ar-full", config={"superposed": superposed})
+    ).double()
+    baseline.fit(window, target)
+    x = window
+    if superposed:
+        masses = model.context.masses
+        x, target = superpose_windows(window, target, masses)
+    linear = x[:, -1] + model.mechanism.regression(x)
+    torch.testing.assert_close(x[:, -1] + model.increments(window), linear, atol=1e-5, rtol=0)
+    error = (linear - target).square().mean()
+    assert error < (baseline(x)[:, 0] - target).square().mean()
 
 
 def test_rigid_motion_starts_from_shared_regression():
@@ -57,28 +80,35 @@ def test_rigid_motion_starts_from_shared_regression():
 
 
 def test_superposed_windows_teach_no_rigid_motion():
-    window, target = windows(count=5)
-    still = window[:, -1:].expand_as(window)
     model = stegmn()
-    model.fit(still, target)
-    assert model.rotation_weights.abs().max() == model.translation_weights.abs().max() == 0
+    model.fit(*superpose_windows(*windows(), model.context.masses))
+    motion = model.rigid_motion
+    assert motion.rotation_weights.abs().max() == motion.translation_weights.abs().max() == 0
 
 
-def test_every_parameter_gets_a_gradient():
-    model = perturbed_model(PENTANE, "stegmn")
+@pytest.mark.parametrize("kinematics", ["articulated", "elastic"])
+def test_every_parameter_gets_a_gradient(kinematics):
+    model = perturbed_model(PENTANE, "stegmn", config={"kinematics": kinematics})
     window, _ = windows()
     model.increments(window).square().sum().backward()
     silent = {name for name, p in model.named_parameters() if p.grad.abs().max() < 1e-7}
-    # A constant added to all scores of a softmax over time changes nothing
-    assert silent <= {"pooling.attention.net.2.bias"}
+    assert silent == set()
 
 
-def test_before_training_gradients_reach_the_gains():
-    model = stegmn()
-    window, _ = windows()
+@pytest.mark.parametrize(
+    ("kinematics", "starting"),
+    [
+        ("articulated", ("mechanism.bonds.gains.net.2",)),
+        ("elastic", ("network.pair_force", "network.node_force.net.2")),
+    ],
+)
+def test_before_training_gradients_reach_what_starts_at_zero(kinematics, starting):
+    model = stegmn(kinematics=kinematics)
+    window, target = windows()
+    model.fit(window, target)
     model.increments(window).sum().backward()
     learning = {name for name, p in model.named_parameters() if p.grad.abs().max() > 0}
-    assert learning == {"pooling.gains.net.2.weight", "pooling.gains.net.2.bias"}
+    assert learning == {f"{part}.{kind}" for part in starting for kind in ("weight", "bias")}
 
 
 def test_a_planar_molecule_at_rest_stays_so():
@@ -135,8 +165,10 @@ def test_a_network_that_overflows_gives_nan_and_raises_nothing():
 def test_refusals():
     with pytest.raises(ValueError, match="at least 2 frames, got history = 1"):
         build_model(PENTANE.spec("stegmn", history=1))
-    with pytest.raises(ValueError, match="has none"):
+    with pytest.raises(ValueError, match='has none; choose kinematics = "elastic"'):
         build_model(water().spec("stegmn"))
+    with pytest.raises(ValueError, match="kinematics = 'free'; there are: articulated, elastic"):
+        build_model(PENTANE.spec("stegmn", config={"kinematics": "free"}))
     with pytest.raises(ValueError, match="radial = 1"):
         build_model(PENTANE.spec("stegmn", config={"radial": 1}))
     with pytest.raises(ValueError, match="hidden = 6 cannot be shared by heads = 4"):

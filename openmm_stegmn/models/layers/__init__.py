@@ -1,13 +1,15 @@
 """Building blocks that the models share."""
 
+from ._bonds import BondAttention, BondMechanics, axial_torque, relative_torsions
+from ._elastic_regression import ElasticRegression
 from ._graph import gather_atoms, neighbour_table, radial_basis
-from ._mechanics import BondAttention, SpatialMechanicsLayer, axial_torque
+from ._messages import MessageNetwork
+from ._pairs import PairInvariants
 from ._perceptron import Perceptron
 from ._regression import LagRegression, ridge_solution, shared_regression
-from ._temporal import TemporalMechanicsAttention, TemporalMechanicsPooling
 
 __all__ = [
-    "BondAttention", "LagRegression", "Perceptron", "SpatialMechanicsLayer",
-    "TemporalMechanicsAttention", "TemporalMechanicsPooling", "axial_torque", "gather_atoms",
-    "neighbour_table", "radial_basis", "ridge_solution", "shared_regression",
+    "BondAttention", "BondMechanics", "ElasticRegression", "LagRegression", "MessageNetwork",
+    "PairInvariants", "Perceptron", "axial_torque", "gather_atoms", "neighbour_table",
+    "radial_basis", "relative_torsions", "ridge_solution", "shared_regression",
 ]  # fmt: skip

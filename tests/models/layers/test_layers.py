@@ -9,8 +9,6 @@ from openmm_stegmn.models.layers import (
     BondAttention,
     LagRegression,
     Perceptron,
-    TemporalMechanicsAttention,
-    TemporalMechanicsPooling,
     axial_torque,
     gather_atoms,
     neighbour_table,
@@ -106,39 +104,3 @@ def test_attention_between_bonds_is_odd_in_odd_features():
     first, second = layer(even, odd), layer(even, -odd)
     torch.testing.assert_close(first[0], second[0])
     torch.testing.assert_close(first[1], -second[1])
-
-
-@pytest.mark.parametrize("causal", [False, True])
-def test_temporal_attention(causal):
-    layer = TemporalMechanicsAttention(8, 4, 2, causal)
-    even, odd, torque = draw(2, 6, 3, 8), draw(2, 6, 3, 4), draw(2, 6, 3, 4, seed=1)
-    before = layer(even, odd, torque)
-    mirrored = layer(even, -odd, -torque)
-    torch.testing.assert_close(mirrored[0], before[0])
-    torch.testing.assert_close(mirrored[1:], (-before[1], -before[2]))
-    changed = even.clone(), odd.clone(), torque.clone()
-    for part in changed:
-        part[:, 4:] += 1
-    for was, now in zip(before, layer(*changed), strict=True):
-        assert torch.equal(was[:, :4], now[:, :4]) == causal
-    # Each bond by itself
-    one = layer(even[:, :, :1], odd[:, :, :1], torque[:, :, :1])
-    torch.testing.assert_close(one[2], before[2][:, :, :1])
-
-
-def test_temporal_attention_averages_accelerations():
-    """A torque that is the same in all frames comes out the same in all."""
-    layer = TemporalMechanicsAttention(8, 4, 2, False)
-    torque = draw(1, 1, 3, 4).expand(1, 6, 3, 4)
-    _, _, acceleration = layer(draw(1, 6, 3, 8), draw(1, 6, 3, 4), torque)
-    torch.testing.assert_close(acceleration, acceleration[:, :1].expand_as(acceleration))
-
-
-def test_pooling_starts_at_zero_and_is_odd():
-    pooling = TemporalMechanicsPooling(8, 4)
-    inputs = draw(2, 6, 3, 8), draw(2, 6, 3, 4), draw(2, 6, 3), draw(2, 6, 3, seed=1)
-    assert pooling(*inputs).abs().max() == 0
-    torch.nn.init.normal_(pooling.gains.net[2].weight)
-    turned = pooling(*inputs)
-    assert turned.shape == (2, 3)
-    torch.testing.assert_close(pooling(inputs[0], *(-x for x in inputs[1:])), -turned)

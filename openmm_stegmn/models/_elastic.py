@@ -1,0 +1,60 @@
+"""Elastic kinematics: forces move atoms, constrained arms keep their lengths."""
+
+import torch
+from torch import Tensor, nn
+
+from ..mechanics import rotation_matrix
+from .layers import ElasticRegression
+
+
+class ElasticMechanism(nn.Module):
+    """Displacements of all atoms: linear autoregression in positions and arms, and forces.
+
+    Parameters
+    ----------
+    context : MoleculeContext
+    history, neighbours : int
+        T; arms from each atom in the linear part, to the atoms that are fewest bonds away.
+    constrained : bool
+        Whether constrained atoms move by rotations of their arms (and constraints are kept), or
+        freely.
+    """
+
+    def __init__(self, context, history: int, neighbours: int, *, constrained: bool):
+        super().__init__()
+        n_atoms = len(context.masses)
+        self.constrained = constrained and context.forest.n_arms > 0
+        self.regression = ElasticRegression(_nearest_by_bonds(context, neighbours), history)
+        self.register_buffer("scale", torch.ones(n_atoms, 1))
+
+    def forward(self, context, x: Tensor, h: Tensor, force: Tensor) -> Tensor:
+        """Displacements ``(B, N, 3)``, Å, of windows ``(B, T, N, 3)``."""
+        return self.regression(x) + self.scale * force.squeeze(2)
+
+    def move(self, context, base: Tensor, step: Tensor, rotation, translation):
+        """Displace, by forward kinematics where arms are constrained; then move rigidly."""
+        moved = base + step
+        if self.constrained:
+            # The least rotation of each arm that takes it to where it was sent, at its length.
+            shift, turn, _ = context.forest.increments(base, moved)
+            moved = context.forest.step(base, shift, turn)
+        if rotation is None:
+            eye = torch.eye(3, dtype=base.dtype, device=base.device)
+            return moved, eye.expand(base.shape + (3,))
+        body, of = context.body, context.body.molecule_of_atom
+        centre = body.centres(moved)
+        own = rotation_matrix(rotation)[..., of, :, :]
+        arms = (own @ (moved - centre[..., of, :]).unsqueeze(-1)).squeeze(-1)
+        return arms + (centre + translation)[..., of, :], own
+
+    def fit(self, context, windows: Tensor, targets: Tensor) -> None:
+        """Least squares, and the size of what it leaves to the forces."""
+        self.regression.fit(windows, targets)
+        left = targets - windows[:, -1] - self.regression(windows)
+        self.scale.copy_(left.square().mean((0, 2)).sqrt().clamp_min(1e-6).unsqueeze(-1))
+
+
+def _nearest_by_bonds(context, most):
+    """The atoms that are fewest bonds away from each atom, ``(N, K)``, itself left out."""
+    hops = context.hops.long().clone().fill_diagonal_(context.MAX_HOPS + 1)
+    return hops.argsort(dim=1, stable=True)[:, : min(most, len(hops) - 1)]

@@ -1,0 +1,123 @@
+"""Least squares in positions and in the distances between atoms."""
+
+import torch
+from torch import Tensor, nn
+
+from ._regression import ridge_solution
+
+# Relative to the mean square of the features, each scaled to unit size: chosen on held-out windows.
+_RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+# Windows of one block of the normal equations: bounds memory.
+_BLOCK = 2_000
+
+
+class ElasticRegression(nn.Module):
+    r"""Displacement of each atom from the past of all positions and of its own distances.
+
+    .. math:: Δx_i = \sum_{j,t} θ_{ijt}\, (x_j(t) - x_j(T-1)) + \sum_j θ_{ij}\,
+              (x_j(T-1) - x_i(T-1)) + \sum_j \hat r_{ij} \Big( \sum_t κ_{ijt}\,
+              (r_{ij}(t) - r_{ij}(T-1)) + κ_{ij} (r_{ij}(T-1) - \bar r_{ij}) + κ'_{ij} \Big)
+
+    The first two sums are the full autoregression of positions (the same combinations as
+    ``linear-ar-full``, in differences, which single precision keeps). It is isotropic: a weight
+    times a vector. A bond is not: it pulls along itself only. The third sum is the autoregression
+    in the lengths of the arms from an atom to its neighbours, along these arms, with springs to
+    their mean lengths. All terms are equivariant to rotation, reflection and translation.
+
+    Parameters
+    ----------
+    neighbours : Tensor, ``(N, K)``
+        Atoms that each atom has arms to.
+    history : int
+        T.
+    """
+
+    def __init__(self, neighbours: Tensor, history: int):
+        super().__init__()
+        n, k = neighbours.shape
+        self.register_buffer("neighbours", neighbours, persistent=False)
+        self.register_buffer("position_weights", torch.zeros(history, n, n))
+        self.register_buffer("arm_weights", torch.zeros(history + 1, n, k))
+        self.register_buffer("mean_length", torch.zeros(n, k))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Windows ``(B, T, N, 3)`` to displacements ``(B, N, 3)``, Å."""
+        past, last = x[:, :-1] - x[:, -1:], x[:, -1]
+        moved = torch.einsum("tij,btjx->bix", self.position_weights[:-1], past)
+        frame = self.position_weights[-1]
+        moved = moved + frame @ last - frame.sum(1)[:, None] * last
+        direction, lengths = self._arms(x)
+        pull = (self.arm_weights.unsqueeze(0) * lengths).sum(1)
+        return moved + (pull.unsqueeze(-1) * direction).sum(2)
+
+    def _arms(self, x):
+        """Directions ``(B, N, K, 3)`` and their scalar features ``(B, T + 1, N, K)``."""
+        separation = x[:, :, self.neighbours] - x.unsqueeze(3)
+        length = torch.sqrt((separation * separation).sum(-1) + 1e-12)
+        last = length[:, -1:]
+        features = [length[:, :-1] - last, last - self.mean_length, torch.ones_like(last)]
+        return separation[:, -1] / last[:, 0].unsqueeze(-1), torch.cat(features, 1)
+
+    @torch.no_grad()
+    def fit(self, windows: Tensor, targets: Tensor) -> None:
+        """Least squares over windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``.
+
+        The ridge is the one that predicts the last fifth of the windows best from the others.
+        """
+        n_fit = len(windows) - len(windows) // 5
+        last = windows[:, -1]
+        self.mean_length.copy_(
+            torch.linalg.vector_norm(last[:, self.neighbours] - last.unsqueeze(2), dim=-1).mean(0)
+        )
+        for atom in range(windows.shape[2]):
+            fitted = self._normal_equations(atom, windows[:n_fit], targets[:n_fit])
+            held = self._normal_equations(atom, windows[n_fit:], targets[n_fit:])
+            ridge = min(_RIDGES, key=lambda ridge: _error(_solve(*fitted, ridge), *held))
+            both = [a + b for a, b in zip(fitted, held, strict=True)]
+            self._set(atom, _solve(*both, ridge))
+
+    def _normal_equations(self, atom, windows, targets):
+        gram, moment = 0, 0
+        for x, y in zip(windows.split(_BLOCK), targets.split(_BLOCK), strict=True):
+            x = x.double()
+            features = self._features(atom, x).flatten(1, 2)
+            step = (y[:, atom].double() - x[:, -1, atom]).T.flatten()
+            gram, moment = gram + features @ features.T, moment + features @ step
+        if len(windows) == 0:
+            size = self.position_weights[:, atom].numel() + self.arm_weights[:, atom].numel()
+            gram = windows.new_zeros(size, size, dtype=torch.float64)
+            moment = gram[0]
+        return gram, moment
+
+    def _features(self, atom, x):
+        """``(n_features, 3, B)``: positions by time and atom, arms by feature and neighbour."""
+        past, last = x[:, :-1] - x[:, -1:], x[:, -1:]
+        positions = torch.cat([past, last - last[:, :, atom : atom + 1]], 1).flatten(1, 2)
+        separation = x[:, :, self.neighbours[atom]] - x[:, :, atom : atom + 1]
+        length = torch.sqrt((separation * separation).sum(-1) + 1e-12)
+        mean = self.mean_length[atom].double()
+        lengths = [length[:, :-1] - length[:, -1:], length[:, -1:] - mean, length[:, -1:] * 0 + 1]
+        direction = separation[:, -1:] / length[:, -1:].unsqueeze(-1)
+        arms = torch.cat(lengths, 1).unsqueeze(-1) * direction
+        return torch.cat([positions, arms.flatten(1, 2)], 1).permute(1, 2, 0)
+
+    def _set(self, atom, weights):
+        n_positions = self.position_weights[:, atom].numel()
+        self.position_weights[:, atom] = weights[:n_positions].view_as(
+            self.position_weights[:, atom]
+        )
+        self.arm_weights[:, atom] = weights[n_positions:].view_as(self.arm_weights[:, atom])
+
+
+def _solve(gram, moment, ridge):
+    # A feature that is always zero (an atom relative to itself) has no scale: leave it out.
+    scale = gram.diagonal().sqrt()
+    used = scale > 0
+    scale = torch.where(used, scale, torch.ones_like(scale))
+    scaled = gram / scale[:, None] / scale
+    return ridge_solution(scaled, moment / scale, ridge) / scale
+
+
+def _error(weights, gram, moment):
+    """Sum of squares on other windows, up to what no weights change."""
+    return (weights @ gram @ weights - 2 * weights @ moment).item()

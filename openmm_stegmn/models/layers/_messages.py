@@ -1,0 +1,116 @@
+"""The network over pairs: messages, and the learned forces on the atoms."""
+
+import torch
+from torch import Tensor, nn
+
+from ._pairs import PairHistory, PairInvariants
+from ._perceptron import Perceptron
+
+
+class MessageNetwork(nn.Module):
+    r"""Messages between atoms from the history of their pairs, and learned forces.
+
+    Each pair has features of its own, :math:`e_{ij}`, made of its invariants
+    (:class:`PairInvariants`) by weights that depend on the kind of pair. A layer pools them over
+    the neighbours and gives them back,
+
+    .. math:: h_i ← h_i + φ_h(h_i, \mathrm{mean}_j\, e_{ij}), \quad
+              e_{ij} ← e_{ij} + φ_e(e_{ij}, h_i, h_j),
+
+    and the forces combine the vectors there are with weights from these features,
+
+    .. math:: f_i = \mathrm{mean}_j \Big( a_{ij} \hat r_{ij} + \sum_t b_{ijt}\, d_j(t) \Big)
+              + \sum_t g_{it}\, d_i(t),
+
+    several channels of them. The sums over t are the pooling over time of STEGMN with weights that
+    depend on the object and on what it does.
+
+    Parameters
+    ----------
+    invariants : PairInvariants
+    n_atom_types, history, hidden, channels, layers : int
+    zero : bool
+        Start with no forces.
+    """
+
+    def __init__(
+        self, invariants: PairInvariants, n_atom_types: int, history: int, hidden: int,
+        channels: int, layers: int, *, zero: bool,
+    ):  # fmt: skip
+        super().__init__()
+        self.invariants, self.channels, self.lags = invariants, channels, history - 1
+        n_kinds = len(invariants.mean)
+        self.atom_embedding = nn.Embedding(n_atom_types, hidden)
+        self.pair_embedding = nn.Embedding(n_kinds, hidden)
+        self.pair_gain = nn.Embedding(n_kinds, hidden)
+        nn.init.zeros_(self.pair_gain.weight)
+        self.pair_input = nn.Linear(invariants.width + invariants.radial, hidden)
+        self.pair_mix = nn.Linear(hidden, hidden)
+        self.nodes = nn.ModuleList(Perceptron(2 * hidden, hidden, hidden) for _ in range(layers))
+        self.pairs = nn.ModuleList(PairUpdate(hidden) for _ in range(layers))
+        self.pair_hidden = nn.Linear(hidden, hidden)
+        self.pair_force = _linear(hidden, channels * (1 + self.lags), zero)
+        self.node_force = Perceptron(2 * hidden, hidden, channels * self.lags, zero=zero)
+
+    def forward(self, x: Tensor, atom_types: Tensor, table: Tensor):
+        """Pass messages over windows.
+
+        Parameters
+        ----------
+        x : Tensor, ``(B, T, N, 3)``
+            Å.
+        atom_types : Tensor, ``(N,)``
+        table : Tensor, ``(B, N, K)``
+
+        Returns
+        -------
+        h : Tensor, ``(B, N, hidden)``
+            Features of the atoms, invariant.
+        force : Tensor, ``(B, N, channels, 3)``
+        """
+        history = self.invariants(x, table)
+        gain = 1 + self.pair_gain(history.kinds)
+        pair = self.pair_input(history.features) * gain + self.pair_embedding(history.kinds)
+        pair = self.pair_mix(nn.functional.silu(pair))
+        h = self.atom_embedding(atom_types).expand(x.shape[0], -1, -1)
+        batch = torch.arange(x.shape[0], device=x.device)[:, None, None]
+        for node, update in zip(self.nodes, self.pairs, strict=True):
+            h = h + node(torch.cat([h, pair.mean(2)], -1))
+            pair = pair + update(pair, h, batch, table)
+        return h, self._forces(h, nn.functional.silu(self.pair_hidden(pair)), history)
+
+    def _forces(self, h: Tensor, pair: Tensor, history: PairHistory) -> Tensor:
+        lags, channels = self.lags, self.channels
+        weights = self.pair_force(pair).unflatten(-1, (channels, 1 + lags))
+        gains = self.node_force(torch.cat([h, pair.mean(2)], -1)).unflatten(-1, (channels, lags))
+        along = torch.einsum("bnkc,bnkx->bncx", weights[..., 0], history.direction)
+        theirs = torch.einsum("bnkct,btnkx->bncx", weights[..., 1:], history.other)
+        mine = torch.einsum("bnct,btnx->bncx", gains, history.own)
+        return (along + theirs) / pair.shape[2] + mine
+
+
+class PairUpdate(nn.Module):
+    r""":math:`φ_e(e_{ij}, h_i, h_j)`: a perceptron of two layers.
+
+    The first one is linear in each, so that what comes from the atoms is computed once an atom.
+    """
+
+    def __init__(self, hidden: int):
+        super().__init__()
+        self.pair = nn.Linear(hidden, hidden)
+        self.receive = nn.Linear(hidden, hidden, bias=False)
+        self.send = nn.Linear(hidden, hidden, bias=False)
+        self.out = nn.Linear(hidden, hidden)
+
+    def forward(self, pair: Tensor, h: Tensor, batch: Tensor, table: Tensor) -> Tensor:
+        """``(B, N, K, hidden)`` from the same and atoms' features ``(B, N, hidden)``."""
+        ends = self.receive(h).unsqueeze(2) + self.send(h)[batch, table]
+        return self.out(nn.functional.silu(self.pair(pair) + ends))
+
+
+def _linear(inputs, outputs, zero):
+    linear = nn.Linear(inputs, outputs)
+    if zero:
+        nn.init.zeros_(linear.weight)
+        nn.init.zeros_(linear.bias)
+    return linear
