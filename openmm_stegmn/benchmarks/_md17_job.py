@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 import torch
 
 from ..data import MoleculeTrajectory, split_windows
+from ..mechanics import disjoint_bonds
 from ..models import MODELS, ModelSpec, build_model
-from ..models.layers._sticks import disjoint_bonds
 from ..training import train
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
 from ._device import choose_device
@@ -77,7 +77,7 @@ class MD17Job:
             seconds = 0.0
             window, target = windows["test"].take(slice(None))
             # those that stegmn-paper chooses
-            sticks = disjoint_bonds(len(self.trajectory.elements), self.trajectory.bonds)
+            sticks = disjoint_bonds(self.trajectory.bonds)
             predicted = rigid_stick_frames(window[:, -1], target, sticks, self.trajectory.masses)
         else:
             device = choose_device(self.settings.device)

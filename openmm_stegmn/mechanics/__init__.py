@@ -3,6 +3,7 @@
 from ._articulated import ArticulatedBody
 from ._forest import KinematicForest
 from ._fragments import FragmentTree, find_fragments
+from ._policies import disjoint_bonds
 from ._rotations import axis_rotation, dihedral, rotation_matrix, rotation_vector, wrap_angle
 from ._superpose import best_rotation, superpose
 from ._turning import estimate_orders, turning_bonds
@@ -10,6 +11,7 @@ from ._virtual_sites import AverageSite, LocalFrameSite
 
 __all__ = [
     "ArticulatedBody", "AverageSite", "FragmentTree", "KinematicForest", "LocalFrameSite",
-    "axis_rotation", "best_rotation", "dihedral", "estimate_orders", "find_fragments",
-    "rotation_matrix", "rotation_vector", "superpose", "turning_bonds", "wrap_angle",
+    "axis_rotation", "best_rotation", "dihedral", "disjoint_bonds", "estimate_orders",
+    "find_fragments", "rotation_matrix", "rotation_vector", "superpose", "turning_bonds",
+    "wrap_angle",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ def policy_constraints(atomgroup, policy):
         return values
     bonds = _bonds(atomgroup)
     if policy == "paper-sticks":
-        values["pairs"] = _disjoint(bonds)
+        values["pairs"] = list(disjoint_bonds(bonds))
         return values
     hydrogen = [element.upper() == "H" for element in _elements(atomgroup)]
     values["pairs"] = [b for b in bonds if policy == "allbonds" or any(hydrogen[a] for a in b)]
@@ -59,14 +59,14 @@ def _bonds(atomgroup):
     return [pair for pair in pairs if None not in pair]
 
 
-def _disjoint(bonds):
-    """Sticks as the STEGMN and GMN papers choose them: each atom in at most one."""
+def disjoint_bonds(bonds) -> tuple:
+    """Choose sticks greedily: each bond whose two atoms are in no stick yet, in the order given."""
     sticks, taken = [], set()
     for bond in bonds:
         if taken.isdisjoint(bond):
-            sticks.append(bond)
+            sticks.append(tuple(bond))
             taken.update(bond)
-    return sticks
+    return tuple(sticks)
 
 
 def _water_angles(bonds, hydrogen):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..mechanics import disjoint_bonds
 from ._interface import TrajectoryModel
 from ._registry import register
 from ._spec import ModelSpec
@@ -15,7 +16,7 @@ from .layers._paper import (
     cutoff_graph,
     speed,
 )
-from .layers._sticks import Sticks, disjoint_bonds
+from .layers._sticks import Sticks
 
 
 @register("stegmn-paper")
@@ -104,7 +105,7 @@ class PublishedSTEGMN(TrajectoryModel):
             raise ValueError(f"cutoff must be positive, got {cutoff} Å")
         self.cutoff, self.neighbours = cutoff, neighbours
         if sticks is None:
-            sticks = disjoint_bonds(spec.n_atoms, spec.constraints + spec.bonds)
+            sticks = disjoint_bonds(spec.constraints + spec.bonds)
         # Part of the context, which files leave out: it follows from the specification.
         self.context.sticks = Sticks(spec.n_atoms, sticks, spec.masses)
         elements = sorted(set(spec.elements))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from molecules import Molecule, alkane, perturbed_model, random_walk, water
 
+from openmm_stegmn.mechanics import disjoint_bonds
 from openmm_stegmn.models import build_model
 from openmm_stegmn.models.layers._paper import (
     PaperMessages,
@@ -12,7 +13,7 @@ from openmm_stegmn.models.layers._paper import (
     StickAccelerations,
     cutoff_graph,
 )
-from openmm_stegmn.models.layers._sticks import Sticks, disjoint_bonds
+from openmm_stegmn.models.layers._sticks import Sticks
 
 PENTANE = alkane(5)
 HISTORY = 4
@@ -44,13 +45,13 @@ def lengths(frame, ends):
 
 
 def pentane_sticks():
-    pairs = disjoint_bonds(PENTANE.n_atoms, PENTANE.bonds)
+    pairs = disjoint_bonds(PENTANE.bonds)
     return Sticks(PENTANE.n_atoms, pairs, PENTANE.masses).double()
 
 
 def test_sticks_are_chosen_greedily():
-    assert disjoint_bonds(5, [(0, 1), (1, 2), (2, 3), (0, 3), (3, 4)]) == ((0, 1), (2, 3))
-    assert disjoint_bonds(5, []) == ()
+    assert disjoint_bonds([(0, 1), (1, 2), (2, 3), (0, 3), (3, 4)]) == ((0, 1), (2, 3))
+    assert disjoint_bonds([]) == ()
 
 
 def test_sticks_of_a_model():

@@ -6,16 +6,6 @@ from torch import Tensor, nn
 from ...mechanics import KinematicForest, rotation_matrix
 
 
-def disjoint_bonds(n_atoms: int, bonds) -> tuple:
-    """Choose sticks greedily: each bond whose two atoms are in no stick yet, in the order given."""
-    free, sticks = set(range(n_atoms)), []
-    for i, j in bonds:
-        if i in free and j in free:
-            free -= {i, j}
-            sticks.append((i, j))
-    return tuple(sticks)
-
-
 class Sticks(nn.Module):
     """A kinematic forest of sticks and isolated atoms only, gathered with tables of fixed shape.
 
