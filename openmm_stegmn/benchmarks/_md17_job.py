@@ -1,20 +1,17 @@
 """One record of the benchmark ``md17``: a model, trained and measured."""
 
 import math
-import time
 from dataclasses import asdict, dataclass
-
-import torch
 
 from ..data import MoleculeTrajectory, split_windows
 from ..mechanics import disjoint_bonds
 from ..models import MODELS, ModelSpec, build_model
-from ..training import train
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
 from ._device import choose_device
 from ._md17_models import model_config, training_config
 from ._md17_settings import MD17Settings
 from ._records import Record
+from ._seeded_training import train_with_seed
 
 #: Name of the floor in records and tables.
 FLOOR = "rigid-stick floor"
@@ -81,7 +78,8 @@ class MD17Job:
             predicted = rigid_stick_frames(window[:, -1], target, sticks, self.trajectory.masses)
         else:
             device = choose_device(self.settings.device)
-            model, seconds = self._train(windows, device)
+            config = training_config(self.model, self.seed)
+            model, seconds = train_with_seed(self._build, windows, config, device)
             predicted, target = predict(model, windows["test"], device)
             details["parameters"] = sum(p.numel() for p in model.parameters())
             details["device"] = device
@@ -109,24 +107,3 @@ class MD17Job:
             **self.trajectory.describe(),
         )  # fmt: skip
         return build_model(spec)
-
-    def _train(self, windows, device):
-        # A seed gives the same model whatever was trained before, and leaves no trace.
-        with torch.random.fork_rng(devices=[0] if device == "cuda" else []):
-            torch.manual_seed(self.seed)
-            start = time.perf_counter()
-            try:
-                model = train(
-                    self._build(),
-                    windows["training"],
-                    training_config(self.model, self.seed),
-                    validation=windows["validation"],
-                    accelerator="gpu" if device == "cuda" else "cpu",
-                    progress=False,
-                )
-            except SystemExit as stop:
-                # what Lightning makes of Ctrl-C
-                if isinstance(stop.__context__, KeyboardInterrupt):
-                    raise KeyboardInterrupt from stop
-                raise
-            return model, time.perf_counter() - start

@@ -2,9 +2,7 @@
 
 import json
 import multiprocessing
-import os
 import signal
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import openmm
 
 from .. import __version__
+from ..data import DAMAGED, different_settings, write_archive
 
 
 def make_files(
@@ -74,14 +73,9 @@ def read_arrays(path: Path, settings: dict, keys=()) -> list[np.ndarray]:
         with np.load(path) as stored:
             found = json.loads(str(stored["metadata"]))["settings"]
             arrays = [stored[key] for key in keys]
-    # np.load takes whatever is no zip for a pickle, and refuses that with a ValueError.
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, *DAMAGED) as error:
         raise ValueError(f"{path} cannot be read: {error!r}; remove it") from error
-    different = [key for key in settings if found.get(key) != settings[key]]
-    if different:
-        listing = ", ".join(
-            f"{key} {found.get(key)!r} (now {settings[key]!r})" for key in different
-        )
+    if listing := different_settings(found, settings):
         raise ValueError(
             f"{path} was made with other settings: {listing}; name another folder with --data, or "
             f"remove it"
@@ -90,13 +84,10 @@ def read_arrays(path: Path, settings: dict, keys=()) -> list[np.ndarray]:
 
 
 def write_arrays(path: Path, settings: dict, platform: str, **arrays) -> None:
-    """Write beside and rename, so that a file that is there is whole."""
+    """Write arrays, and what they were made with."""
     about = {
         "settings": settings,
         "platform": platform,
         "versions": {"openmm": openmm.__version__, "openmm-stegmn": __version__},
     }
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, metadata=json.dumps(about), **arrays)
-    os.replace(temporary, path)
+    write_archive(path, {"metadata": json.dumps(about), **arrays})

@@ -1,15 +1,12 @@
 """The records of the benchmark ``peptides``: train, compare with what followed, take energies."""
 
 import math
-import time
 from dataclasses import asdict
-
-import torch
 
 from ..data import WindowSet, describe_molecule
 from ..models import MODELS, ModelSpec, build_model
 from ..systems import MolecularSystem
-from ..training import evaluate, train
+from ..training import evaluate
 from ._device import choose_device
 from ._peptides_data import PEPTIDES, PeptideTrajectories
 from ._peptides_energy import EnergyMeter, next_frames
@@ -17,6 +14,7 @@ from ._peptides_floor import NoiseFloor
 from ._peptides_models import PEPTIDE_MODELS, peptide_training
 from ._peptides_references import NOISE_FLOOR, REFERENCES, molecule_context, turned_frames
 from ._records import Record
+from ._seeded_training import train_with_seed
 
 _BENCHMARK, _LABEL = "peptides", "ff14SB, OBC2"
 
@@ -124,16 +122,9 @@ class PeptideRecords:
 
     def _measure(self, name, seed):
         device = choose_device(self.settings.device)
-        # A seed gives the same model whatever was trained before, and leaves no trace.
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            start = time.perf_counter()
-            model = train(
-                self._model(name), self.windows["training"], self._training(seed),
-                validation=self.windows["validation"],
-                accelerator="gpu" if device == "cuda" else "cpu", progress=False,
-            )  # fmt: skip
-            seconds = time.perf_counter() - start
+        model, seconds = train_with_seed(
+            lambda: self._model(name), self.windows, self._training(seed), device
+        )
         accuracy = evaluate(model.to(device), self.windows["test"], batch_size=250)
         errors = {
             "mse": accuracy.position_mse, "mae": accuracy.position_mae,

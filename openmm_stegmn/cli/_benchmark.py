@@ -16,8 +16,8 @@ from ._benchmark_options import (
     Overwrite,
     Seeds,
     Windows,
+    chosen,
     counted,
-    names,
     print_tables,
 )
 from ._benchmark_peptides import peptides
@@ -60,12 +60,11 @@ def md17(
     with warnings_on_one_line():
         from ..benchmarks import MD17Settings, benchmark_tables, run_md17
 
-        given = {"molecules": names(molecules), "models": names(models)}
-        given = {name: value for name, value in given.items() if value is not None}
         try:
             settings = MD17Settings(
-                **given, seeds=seeds, windows=windows, atoms=atoms, device=device
-            )
+                **chosen(molecules=molecules, models=models), seeds=seeds, windows=windows,
+                atoms=atoms, device=device,
+            )  # fmt: skip
             if generate:
                 _generate(data, settings, steps, processes)
             with counted("records") as update:

@@ -31,9 +31,14 @@ Output = Annotated[
 Overwrite = Annotated[bool, typer.Option(help="Make the records in --output again.")]
 
 
-def names(text: str | None) -> tuple | None:
-    """Names that are separated by commas; None for all of them."""
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+def names(text: str) -> tuple:
+    """Names that are separated by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def chosen(**texts: str | None) -> dict:
+    """Settings that name several things each; those not given keep their defaults."""
+    return {option: names(text) for option, text in texts.items() if text is not None}
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from ._benchmark_options import (
     Molecules,
     Output,
     Overwrite,
+    chosen,
     counted,
     names,
     print_tables,
@@ -81,13 +82,11 @@ def peptides(
             run_peptides,
         )
 
-        given = {"molecules": names(molecules), "models": names(models)}
-        given = {name: value for name, value in given.items() if value is not None}
         records = []
         try:
             settings = PeptideSettings(
-                **given, intervals=_numbers(intervals), seeds=seeds, steps=steps,
-                batch_size=batch_size, device=device,
+                **chosen(molecules=molecules, models=models), intervals=_numbers(intervals),
+                seeds=seeds, steps=steps, batch_size=batch_size, device=device,
                 dynamics=PeptideDynamics(
                     replicas=replicas, length=length, equilibration=equilibration,
                     states=states, repeats=repeats,

@@ -1,5 +1,6 @@
 """Trajectories in: descriptions of molecules, readers, and windows of frames."""
 
+from ._archives import DAMAGED, different_settings, write_archive
 from ._md17 import MoleculeTrajectory, frames_needed, guess_bonds, split_windows
 from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
@@ -9,8 +10,9 @@ from ._windows import WindowSet, reverse_time, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
-    "MD17_MOLECULES", "MoleculeTrajectory", "TrajectoryFileError", "WindowSet", "XtbSettings",
-    "describe_molecule", "find_md17", "frames_needed", "generate_trajectories", "guess_bonds",
-    "langevin_context", "md17_elements", "md17_name", "md17_structure", "read_md17", "reverse_time",
-    "simulate_replica", "simulate_replicas", "split_windows", "steps_between", "superpose_windows",
+    "DAMAGED", "MD17_MOLECULES", "MoleculeTrajectory", "TrajectoryFileError", "WindowSet",
+    "XtbSettings", "describe_molecule", "different_settings", "find_md17", "frames_needed",
+    "generate_trajectories", "guess_bonds", "langevin_context", "md17_elements", "md17_name",
+    "md17_structure", "read_md17", "reverse_time", "simulate_replica", "simulate_replicas",
+    "split_windows", "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from openmm import unit
 from openmm.app import Element
 
+from ._archives import DAMAGED
 from ._md17 import MoleculeTrajectory, guess_bonds
 from ._md17_molecules import MD17_ALIASES, md17_elements
 from ._xtb import METHOD
@@ -96,8 +96,7 @@ def read_md17(path, molecule: str) -> MoleculeTrajectory:
             numbers, frames, *order = (stored[key] for key in _KEYS[label])
     except TrajectoryFileError:
         raise
-    # np.load takes whatever is no zip for a pickle, and refuses that with a ValueError.
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
+    except (OSError, *DAMAGED) as error:
         raise TrajectoryFileError(f"{path} cannot be read as .npz: {error}") from error
     elements, masses = _elements(path, molecule, numbers)
     _check_frames(path, frames, len(elements))

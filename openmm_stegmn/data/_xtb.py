@@ -1,8 +1,6 @@
 """Trajectories like those of MD17, from GFN2-xTB by tblite and ASE."""
 
 import json
-import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ._archives import DAMAGED, different_settings, write_archive
 from ._md17_molecules import MD17_MOLECULES, md17_structure
 from ._xtb_processes import run_in_processes
 
@@ -125,17 +124,15 @@ def _is_complete(path, molecule, settings):
 def _open(path):
     try:
         return np.load(path)
-    # np.load takes whatever is no zip for a pickle, and refuses that with a ValueError.
-    except (EOFError, zipfile.BadZipFile, ValueError) as error:
+    except DAMAGED as error:
         raise ValueError(
             f"{path} cannot be read ({error}); remove it to have it made again"
         ) from error
 
 
 def _compare(path, found, expected):
-    different = [k for k in expected if k != "versions" and found.get(k) != expected[k]]
-    if different:
-        listing = ", ".join(f"{k} {found.get(k)!r} (now {expected[k]!r})" for k in different)
+    settings = {key: value for key, value in expected.items() if key != "versions"}
+    if listing := different_settings(found, settings):
         raise ValueError(
             f"{path} was made with other settings: {listing}; choose another folder or remove it"
         )
@@ -189,9 +186,9 @@ def _run(folder, molecule, settings):
                 "momenta": atoms.get_momenta(),
                 "rng": json.dumps(rng.bit_generator.state),
             }
-            _write(partial, {**arrays, **state})
+            write_archive(partial, {**arrays, **state})
         else:
-            _write(path, arrays)
+            write_archive(path, arrays)
             partial.unlink(missing_ok=True)
         yield done
 
@@ -228,11 +225,3 @@ def _resume(partial, metadata, atoms, rng, frames, forces, energies):
         atoms.set_momenta(stored["momenta"])
         rng.bit_generator.state = json.loads(str(stored["rng"]))
     return done
-
-
-def _write(path, arrays):
-    """Write beside and rename: an interrupted write leaves the earlier file as it was."""
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(temporary, path)

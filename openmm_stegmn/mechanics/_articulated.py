@@ -177,14 +177,32 @@ class ArticulatedBody(nn.Module):
         overall = self.superposition(turned, frame)
         if rotation is not None:
             overall = rotation_matrix(rotation.to(frame.dtype)) @ overall
-        of = self.molecule_of_atom
         centre = self.centres(frame)
         if translation is not None:
             centre = centre + translation
-        arms = turned - self.centres(turned)[..., of, :]
-        own = overall[..., of, :, :]
-        moved = (own @ arms.unsqueeze(-1)).squeeze(-1) + centre[..., of, :]
+        moved, own = self.place(turned, overall, centre)
         return moved, own @ fragment_rotations[..., self.fragment_of_atom, :, :]
+
+    def place(self, frame: Tensor, rotation: Tensor, centre: Tensor):
+        """Rotate each molecule about its centre of mass, and put that where it belongs.
+
+        Parameters
+        ----------
+        frame : Tensor, ``(..., n_atoms, 3)``
+        rotation : Tensor, ``(..., n_molecules, 3, 3)``
+        centre : Tensor, ``(..., n_molecules, 3)``
+            Where the centres of mass go.
+
+        Returns
+        -------
+        placed : Tensor, ``(..., n_atoms, 3)``
+        rotations : Tensor, ``(..., n_atoms, 3, 3)``
+            Of the molecule of each atom.
+        """
+        of = self.molecule_of_atom
+        arms = frame - self.centres(frame)[..., of, :]
+        own = rotation[..., of, :, :]
+        return (own @ arms.unsqueeze(-1)).squeeze(-1) + centre[..., of, :], own
 
     def increments(self, start: Tensor, end: Tensor):
         """Generalised coordinates of the step between two frames: the inverse of :meth:`move`.

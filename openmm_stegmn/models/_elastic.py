@@ -41,11 +41,8 @@ class ElasticMechanism(nn.Module):
         if rotation is None:
             eye = torch.eye(3, dtype=base.dtype, device=base.device)
             return moved, eye.expand(base.shape + (3,))
-        body, of = context.body, context.body.molecule_of_atom
-        centre = body.centres(moved)
-        own = rotation_matrix(rotation)[..., of, :, :]
-        arms = (own @ (moved - centre[..., of, :]).unsqueeze(-1)).squeeze(-1)
-        return arms + (centre + translation)[..., of, :], own
+        centre = context.body.centres(moved) + translation
+        return context.body.place(moved, rotation_matrix(rotation), centre)
 
     def fit(self, context, windows: Tensor, targets: Tensor) -> None:
         """Least squares, and the size of what it leaves to the forces."""

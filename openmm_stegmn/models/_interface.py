@@ -46,6 +46,8 @@ class TrajectoryModel(nn.Module, ABC):
     #: What a jump keeps: ``"articulated"`` all lengths and angles, ``"sticks"`` the lengths of
     #: disjoint pairs of atoms, ``"cartesian"`` nothing.
     kinematics = "cartesian"
+    #: Whether a window is superposed on its last frame before anything else.
+    superposed = False
     #: Whether the model draws from a distribution that it can give the density of.
     has_density = False
     #: Whether :meth:`fit` gives the final parameters, with no training loop.

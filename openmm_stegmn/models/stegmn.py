@@ -12,6 +12,8 @@ from ._spec import ModelSpec
 from .layers import MessageNetwork, PairInvariants, neighbour_table
 
 KINEMATICS = ("articulated", "elastic", "cartesian")
+# Windows that scales are measured on: their errors are far below what the scales are for.
+_CALIBRATION = 2_000
 
 
 @register("stegmn")
@@ -134,10 +136,6 @@ class STEGMN(TrajectoryModel):
         self.mechanism.fit(self.context, windows, targets)
         sample = windows[:: max(1, len(windows) // _CALIBRATION)]
         self.network.invariants.calibrate(sample, neighbour_table(sample[:, -1], self.neighbours))
-
-
-# Windows that scales are measured on: their errors are far below what the scales are for.
-_CALIBRATION = 2_000
 
 
 def _check(spec, kinematics, hidden, heads, radial):

@@ -12,14 +12,14 @@ class KeepBest(lightning.Callback):
     """
 
     def __init__(self):
-        self.loss, self.step, self._weights = float("inf"), 0, None
+        self.loss, self._weights = float("inf"), None
 
     @torch.no_grad()
     def on_validation_epoch_end(self, trainer, module):
         """Compare with the best so far."""
         loss = trainer.callback_metrics["validation"].item()
         if loss < self.loss:
-            self.loss, self.step = loss, trainer.global_step
+            self.loss = loss
             self._weights = {name: p.clone() for name, p in module.model.named_parameters()}
 
     @torch.no_grad()

@@ -1,5 +1,7 @@
 """What training minimises: errors of torsions, or of positions."""
 
+from abc import ABC, abstractmethod
+
 import lightning
 import torch
 from torch import nn
@@ -12,7 +14,7 @@ from ._config import TrainingConfig
 _SAMPLE = 20_000
 
 
-class JumpTask(lightning.LightningModule):
+class JumpTask(lightning.LightningModule, ABC):
     """Fit the next frame of windows, given by number.
 
     Numbers from ``len(windows)`` on are the same windows backwards in time.
@@ -36,13 +38,13 @@ class JumpTask(lightning.LightningModule):
         with torch.no_grad():
             self._measure(*windows.subset(_SAMPLE).take(slice(None)))
 
+    @abstractmethod
     def _measure(self, window, target):
         """Set the scales of the loss."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, window, target):
         """Loss of windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``."""
-        raise NotImplementedError
 
     def on_fit_start(self):
         """Move the frames to where the model is."""
@@ -98,7 +100,7 @@ class PositionTask(JumpTask):
 
     def _deviation(self, window, target):
         model, last = self.model, window[:, -1]
-        if not getattr(model, "superposed", False):
+        if not model.superposed:
             return model(window)[:, 0] - target
         return model.inner_jump(window) - superpose(target, last, model.context.masses.to(last))
 

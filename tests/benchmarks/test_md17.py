@@ -13,6 +13,7 @@ from openmm_stegmn.benchmarks import (
     MissingDataError,
     RecordsError,
     _md17_job,
+    _seeded_training,
     run_md17,
 )
 from openmm_stegmn.data import MD17_MOLECULES, read_md17, split_windows
@@ -39,13 +40,13 @@ def records(folder):
 @pytest.fixture
 def trained(monkeypatch):
     """Architectures that are trained, in that order."""
-    names, train = [], _md17_job.train
+    names, train = [], _seeded_training.train
 
     def counting(model, *arguments, **options):
         names.append(model.spec.architecture)
         return train(model, *arguments, **options)
 
-    monkeypatch.setattr(_md17_job, "train", counting)
+    monkeypatch.setattr(_seeded_training, "train", counting)
     return names
 
 
@@ -82,13 +83,13 @@ def test_harmonic_motion_is_learned_by_linear_rules(records):
 
 
 def test_validation_windows_choose_the_weights(folder, monkeypatch):
-    given, train = [], _md17_job.train
+    given, train = [], _seeded_training.train
 
     def watching(model, windows, config, *, validation, **options):
         given.append((windows, validation))
         return train(model, windows, config, validation=validation, **options)
 
-    monkeypatch.setattr(_md17_job, "train", watching)
+    monkeypatch.setattr(_seeded_training, "train", watching)
     run_md17(folder, replace(SMALL, models=("linear-ar",), seeds=1))
     trajectory = read_md17(folder / "ethanol.npz", "ethanol").heavy_atoms()
     sets = split_windows(trajectory, training=300, validation=100, test=200, seed=0)
@@ -117,7 +118,7 @@ def test_seed_sets_the_initial_weights(folder, monkeypatch):
             weights.append(torch.nn.utils.parameters_to_vector(model.parameters()).detach())
         return model
 
-    monkeypatch.setattr(_md17_job, "train", untrained)
+    monkeypatch.setattr(_seeded_training, "train", untrained)
     for models in (("stegmn-paper",), ("linear", "stegmn-paper")):
         run_md17(folder, replace(SMALL, models=models))
     first, second, again, _ = weights
@@ -198,7 +199,7 @@ def test_interrupt_within_lightning_is_an_interrupt(folder, monkeypatch):
         except KeyboardInterrupt:
             raise SystemExit(1)  # noqa: B904
 
-    monkeypatch.setattr(_md17_job, "train", as_lightning)
+    monkeypatch.setattr(_seeded_training, "train", as_lightning)
     with pytest.raises(KeyboardInterrupt):
         run_md17(folder, SMALL)
 
@@ -208,7 +209,7 @@ def test_predictions_that_are_not_finite(folder, monkeypatch, tmp_path):
         model.weights.fill_(torch.nan)
         return model
 
-    monkeypatch.setattr(_md17_job, "train", diverged)
+    monkeypatch.setattr(_seeded_training, "train", diverged)
     with pytest.raises(RuntimeError, match="linear-ar for ethanol, seed 0.*not finite"):
         run_md17(folder, replace(SMALL, models=("linear-ar",)), output=tmp_path / "r.json")
     assert not (tmp_path / "r.json").exists()

@@ -80,7 +80,7 @@ def test_energies_of_what_is_known(records):
 def test_records_are_not_made_again(folder, records, monkeypatch):
     path = folder / "records.json"
     assert len(json.loads(path.read_text())) == len(records)
-    monkeypatch.setattr("openmm_stegmn.benchmarks._peptides_records.train", None)
+    monkeypatch.setattr("openmm_stegmn.benchmarks._seeded_training.train", None)
     again = run_peptides(folder / "data", settings(), output=path)
     assert [r.key for r in again] == [r.key for r in records]
     fewer = run_peptides(

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from refusals import assert_refused
 from typer.testing import CliRunner
 from vibrations import write_md17
 
@@ -35,15 +36,6 @@ def invoke(tmp_path, monkeypatch, data):
         return CliRunner().invoke(app, command)
 
     return call
-
-
-def assert_refused(result, *found, code=2):
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert result.exit_code == code, result.output
-    assert len(errors) == 1 and result.stderr.splitlines()[-1] == errors[0]
-    for text in found:
-        assert text in errors[0]
-    assert result.stdout == ""
 
 
 def test_table_and_records(invoke, tmp_path):

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from refusals import assert_refused
 from typer.testing import CliRunner
 
-from openmm_stegmn.benchmarks import _peptides_records
+from openmm_stegmn.benchmarks import _seeded_training
 from openmm_stegmn.cli import app
 
 SMALL = {
@@ -26,15 +27,6 @@ def invoke(tmp_path, monkeypatch):
         return CliRunner().invoke(app, ["benchmark", "peptides", *pairs, *arguments])
 
     return call
-
-
-def assert_refused(result, *found, code=2):
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert result.exit_code == code, result.output
-    assert len(errors) == 1 and result.stderr.splitlines()[-1] == errors[0]
-    for text in found:
-        assert text in errors[0]
-    assert result.stdout == ""
 
 
 def test_tables_and_records(invoke, tmp_path):
@@ -68,7 +60,7 @@ def test_interrupt_keeps_what_is_done(invoke, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_peptides_records, "train", interrupted)
+    monkeypatch.setattr(_seeded_training, "train", interrupted)
     assert_refused(invoke(), "interrupted", "benchmark-peptides.json and data", code=130)
     assert len(json.loads((tmp_path / "benchmark-peptides.json").read_text())) == 3
 

@@ -50,12 +50,13 @@ class ElasticRegression(nn.Module):
         pull = (self.arm_weights.unsqueeze(0) * lengths).sum(1)
         return moved + (pull.unsqueeze(-1) * direction).sum(2)
 
-    def _arms(self, x):
-        """Directions ``(B, N, K, 3)`` and their scalar features ``(B, T + 1, N, K)``."""
-        separation = x[:, :, self.neighbours] - x.unsqueeze(3)
+    def _arms(self, x, atoms=slice(None)):
+        """Directions ``(B, n, K, 3)`` of some atoms' arms, and scalars ``(B, T + 1, n, K)``."""
+        separation = x[:, :, self.neighbours[atoms]] - x[:, :, atoms].unsqueeze(3)
         length = torch.sqrt((separation * separation).sum(-1) + 1e-12)
         last = length[:, -1:]
-        features = [length[:, :-1] - last, last - self.mean_length, torch.ones_like(last)]
+        mean = self.mean_length[atoms].to(x.dtype)
+        features = [length[:, :-1] - last, last - mean, torch.ones_like(last)]
         return separation[:, -1] / last[:, 0].unsqueeze(-1), torch.cat(features, 1)
 
     @torch.no_grad()
@@ -83,22 +84,14 @@ class ElasticRegression(nn.Module):
             features = self._features(atom, x).flatten(1, 2)
             step = (y[:, atom].double() - x[:, -1, atom]).T.flatten()
             gram, moment = gram + features @ features.T, moment + features @ step
-        if len(windows) == 0:
-            size = self.position_weights[:, atom].numel() + self.arm_weights[:, atom].numel()
-            gram = windows.new_zeros(size, size, dtype=torch.float64)
-            moment = gram[0]
         return gram, moment
 
     def _features(self, atom, x):
         """``(n_features, 3, B)``: positions by time and atom, arms by feature and neighbour."""
         past, last = x[:, :-1] - x[:, -1:], x[:, -1:]
         positions = torch.cat([past, last - last[:, :, atom : atom + 1]], 1).flatten(1, 2)
-        separation = x[:, :, self.neighbours[atom]] - x[:, :, atom : atom + 1]
-        length = torch.sqrt((separation * separation).sum(-1) + 1e-12)
-        mean = self.mean_length[atom].double()
-        lengths = [length[:, :-1] - length[:, -1:], length[:, -1:] - mean, length[:, -1:] * 0 + 1]
-        direction = separation[:, -1:] / length[:, -1:].unsqueeze(-1)
-        arms = torch.cat(lengths, 1).unsqueeze(-1) * direction
+        direction, lengths = self._arms(x, slice(atom, atom + 1))
+        arms = lengths[:, :, 0].unsqueeze(-1) * direction
         return torch.cat([positions, arms.flatten(1, 2)], 1).permute(1, 2, 0)
 
     def _set(self, atom, weights):

@@ -38,10 +38,9 @@ def cutoff_graph(frame: Tensor, hops: Tensor, most: int, cutoff: float):
         Neighbours, edge types, and one over the atom's number of edges; 0 where there is no edge.
     """
     table = neighbour_table(frame, most)
-    n, k = table.shape[-2:]
-    bonds = hops.long()[torch.arange(n, device=frame.device)[:, None], table]
-    index = table.reshape(-1, n * k, 1).expand(-1, -1, 3)
-    separation = frame.unsqueeze(-2) - frame.gather(1, index).unflatten(1, (n, k))
+    atoms = torch.arange(len(hops), device=frame.device)[:, None]
+    bonds = hops.long()[atoms, table]
+    separation = frame.unsqueeze(-2) - gather_atoms(frame.unsqueeze(1), table).squeeze(1)
     edge = ((separation * separation).sum(-1) < cutoff**2) | (bonds <= 2)
     weights = edge.to(frame.dtype) / edge.sum(-1, keepdim=True).clamp_min(1)
     return table, bonds.clamp(1, _EDGE_TYPES) - 1, weights
