@@ -1,12 +1,12 @@
 """The accuracy benchmarks: what ``openmm-stegmn benchmark`` runs."""
 
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
+from ._jobs import make_records
 from ._md17 import MissingDataError, run_md17
-from ._md17_job import FLOOR
+from ._md17_job import FLOOR, MD17Job
 from ._md17_models import MD17_MODELS
 from ._md17_settings import MD17Settings
 from ._peptides import run_peptides
-from ._peptides_articulated import closest_frames
 from ._peptides_data import (
     PEPTIDES,
     PeptideDynamics,
@@ -25,9 +25,9 @@ from ._table import BenchmarkTable, benchmark_tables
 
 __all__ = [
     "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS",
-    "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise", "MD17Settings",
+    "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise", "MD17Job", "MD17Settings",
     "MissingDataError", "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories",
     "PositionErrors", "Record", "RecordFile", "RecordsError", "benchmark_tables", "circular_mean",
-    "circular_variance", "closest_frames", "peptide_system", "peptide_tables",
+    "circular_variance", "make_records", "peptide_system", "peptide_tables",
     "peptide_trajectories", "predict", "rigid_stick_frames", "run_md17", "run_peptides",
 ]  # fmt: skip

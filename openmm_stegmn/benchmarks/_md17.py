@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..data import MoleculeTrajectory, find_md17, read_md17
 from ..models import MODELS
+from ._jobs import make_records
 from ._md17_job import FLOOR, TIME_STEP, MD17Job
 from ._md17_settings import MD17Settings
 from ._records import Record, RecordFile
@@ -16,7 +17,7 @@ class MissingDataError(ValueError):
 
 def run_md17(
     folder, settings: MD17Settings | None = None, *, output=None, overwrite: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    processes: int = 1, progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Record]:  # fmt: skip
     """Train and measure every model on every molecule with every seed.
 
@@ -32,8 +33,11 @@ def run_md17(
         not made again.
     overwrite : bool
         Make them again.
+    processes : int
+        Models trained at the same time. Several are trained with one thread each, on the visible
+        CUDA devices in turn.
     progress : callable, optional
-        Called with what comes next, records done, and records in all.
+        Called with what is trained now, records done, and records in all.
 
     Returns
     -------
@@ -61,20 +65,9 @@ def run_md17(
         for seed in range(settings.seeds)
         for name in names
     ]
-    done = {}
     for job in jobs:
         job.check()
-        found = None if overwrite else file.find(job.key, job.identity)
-        if found is not None:
-            done[job.key] = found
-    report = progress or (lambda *_: None)
-    for job in jobs:
-        if job.key not in done:
-            report(f"{job.trajectory.name}, {job.model}, seed {job.seed}", len(done), len(jobs))
-            done[job.key] = job.run()
-            file.add(done[job.key])
-    report("done", len(done), len(jobs))
-    return [done[job.key] for job in jobs]
+    return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=progress)
 
 
 def _read(folder, settings) -> list[MoleculeTrajectory]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from ..data import MoleculeTrajectory, split_windows
 from ..mechanics import disjoint_bonds
 from ..models import MODELS, ModelSpec, build_model
+from ..training import TrainingConfig
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
 from ._device import choose_device
 from ._md17_models import model_config, training_config
@@ -49,13 +50,27 @@ class MD17Job:
             "data_sha256": self.trajectory.sha256,
         }  # fmt: skip
         if self.model != FLOOR:
-            values["config"] = model_config(self.model)
-            training = asdict(training_config(self.model, self.seed))
+            values["config"] = self.config
+            training = asdict(self.training)
             if MODELS[self.model][0].closed_form:
                 # Least squares has no steps: all it has of these is what the windows are.
                 training = {k: v for k, v in training.items() if k == "time_reversal"}
             values["training"] = training
         return values
+
+    @property
+    def title(self):
+        return f"{self.trajectory.name}, {self.model}, seed {self.seed}"
+
+    @property
+    def config(self) -> dict:
+        """Keyword arguments of the architecture."""
+        return model_config(self.model)
+
+    @property
+    def training(self) -> TrainingConfig:
+        """How the model is trained."""
+        return training_config(self.model, self.seed)
 
     def check(self):
         """Raise ValueError if there are too few windows or the model does not take the molecule."""
@@ -63,7 +78,7 @@ class MD17Job:
             self._split()
         elif self.seed == 0:
             try:
-                self._build()
+                self.build()
             except ValueError as error:
                 raise ValueError(f"{self.model} for {self.trajectory.name}: {error}") from error
 
@@ -78,8 +93,7 @@ class MD17Job:
             predicted = rigid_stick_frames(window[:, -1], target, sticks, self.trajectory.masses)
         else:
             device = choose_device(self.settings.device)
-            config = training_config(self.model, self.seed)
-            model, seconds = train_with_seed(self._build, windows, config, device)
+            model, seconds = train_with_seed(self.build, windows, self.training, device)
             predicted, target = predict(model, windows["test"], device)
             details["parameters"] = sum(p.numel() for p in model.parameters())
             details["device"] = device
@@ -100,10 +114,11 @@ class MD17Job:
             test=self.settings.test, history=_HISTORY, stride=_STRIDE, seed=self.seed,
         )  # fmt: skip
 
-    def _build(self):
+    def build(self):
+        """The untrained model."""
         spec = ModelSpec(
             architecture=self.model, history=_HISTORY,
-            frame_interval=_STRIDE * TIME_STEP / 1000, config=model_config(self.model),
+            frame_interval=_STRIDE * TIME_STEP / 1000, config=self.config,
             **self.trajectory.describe(),
         )  # fmt: skip
         return build_model(spec)

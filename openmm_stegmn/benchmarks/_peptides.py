@@ -1,10 +1,13 @@
 """The benchmark ``peptides``: the next frame of peptides in implicit solvent, 0.1 to 10 ps on."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+from ._jobs import make_records
 from ._peptides_data import peptide_system, peptide_trajectories
-from ._peptides_records import PeptideRecords, peptide_model
+from ._peptides_job import PeptideJob, peptide_model
 from ._peptides_settings import PeptideSettings
+from ._peptides_windows import peptide_windows
 from ._records import Record, RecordFile
 
 
@@ -27,12 +30,15 @@ def run_peptides(
         not made again.
     overwrite : bool
         Make them again.
-    processes, platform
-        Of the simulations.
+    processes : int
+        Simulations, and then models trained, at the same time. Several models are trained with one
+        thread each, on the visible CUDA devices in turn.
+    platform : str, optional
+        OpenMM's, of the simulations; by default the quickest on one core.
     made : callable, optional
         Called with what is simulated, files that are there, and files in all.
     measured : callable, optional
-        Called with what comes next, records done, and records in all.
+        Called with what is trained now, records done, and records in all.
 
     Returns
     -------
@@ -49,33 +55,22 @@ def run_peptides(
         If a model predicts positions that are not finite.
     """
     settings, file = settings or PeptideSettings(), RecordFile(output)
-    report = measured or (lambda *_: None)
+    folder, jobs = Path(folder), []
     for molecule in settings.molecules:
         system = peptide_system(molecule)
         for name in settings.models:
             peptide_model(molecule, system, name, settings, settings.intervals[0])
-    groups = []
-    for molecule in settings.molecules:
-        trajectories = peptide_trajectories(
-            folder, molecule, settings.intervals, settings.dynamics,
-            processes=processes, platform=platform, progress=made,
-        )  # fmt: skip
-        groups += [
-            PeptideRecords(trajectories, interval, settings) for interval in settings.intervals
-        ]
-    jobs = [(group, name, seed) for group in groups for name, seed in group.jobs()]
-    done = {}
-    for group, name, seed in jobs:
-        key = group.key(name, seed)
-        found = None if overwrite else file.find(key, group.identity(name, seed))
-        if found is not None:
-            done[key] = found
-    for group, name, seed in jobs:
-        key = group.key(name, seed)
-        if key not in done:
-            what = f"{group.trajectories.name}, {group.interval:g} ps, {name}, seed {seed}"
-            report(what, len(done), len(jobs))
-            done[key] = group.run(name, seed)
-            file.add(done[key])
-    report("done", len(done), len(jobs))
-    return [done[group.key(name, seed)] for group, name, seed in jobs]
+    try:
+        for molecule in settings.molecules:
+            peptide_trajectories(
+                folder, molecule, settings.intervals, settings.dynamics,
+                processes=processes, platform=platform, progress=made,
+            )  # fmt: skip
+            for interval in settings.intervals:
+                # refuses trajectories that are too short before the next ones are simulated
+                peptide_windows(folder, molecule, interval, settings)
+                jobs += PeptideJob.all_of(folder, molecule, interval, settings)
+        return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=measured)
+    finally:
+        # hundreds of MB, and the files may be others next time
+        peptide_windows.cache_clear()

@@ -30,6 +30,8 @@ PEPTIDES = {"alanine-dipeptide": (2000.0, "Reference"), "chignolin": (500.0, "CP
 
 # Seeds of repeats follow those of any number of replicas that one might want.
 _FIRST_REPEAT_SEED = 1_000_000
+# Of a file's settings, those that the integrator is given.
+_LANGEVIN = ("time_step", "temperature", "friction")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,19 @@ class PeptideDynamics:
                 f"states every {self.state_interval} ps are no multiple of the frame interval of "
                 f"{self.frame_interval} ps"
             )
+
+    @property
+    def frames_between_states(self) -> int:
+        """Recorded frames from one state to the next."""
+        return steps_between(self.state_interval, self.frame_interval)
+
+    def length_of(self, name: str) -> float:
+        """Of a replica of one of :data:`PEPTIDES`, ps."""
+        return PEPTIDES[name][0] if self.length is None else self.length
+
+    def frames(self, name: str) -> int:
+        """Of a replica of one of :data:`PEPTIDES`."""
+        return round(self.length_of(name) / self.frame_interval)
 
     @property
     def split(self) -> dict[str, range]:
@@ -134,40 +149,60 @@ def peptide_trajectories(
         states than asked for, a time is no multiple of the time step, or there is no such platform.
     """
     dynamics = dynamics or PeptideDynamics()
-    times, folder = sorted(times), Path(folder) / name
-    usual_length, usual_platform = PEPTIDES[name]
-    length = usual_length if dynamics.length is None else dynamics.length
-    n_frames = round(length / dynamics.frame_interval)
-    every = steps_between(dynamics.state_interval, dynamics.frame_interval)
-    chosen = _choose_states(dynamics, len(range(0, n_frames, every)))
-    folder.mkdir(parents=True, exist_ok=True)
+    times = sorted(times)
+    shared, replicas, repeats = _files(folder, name, dynamics)
+    (Path(folder) / name).mkdir(parents=True, exist_ok=True)
     molecule = peptide_system(name)
-    langevin = {key: getattr(dynamics, key) for key in ("time_step", "temperature", "friction")}
-    shared = {
-        "molecule": name, "force_field": list(DEFAULT_FORCEFIELDS), "constraints": "HBonds",
-        "length": length, "equilibration": dynamics.equilibration,
-        "frame_interval": dynamics.frame_interval, "state_interval": dynamics.state_interval,
-        **langevin,
-    }  # fmt: skip
     xml = openmm.XmlSerializer.serialize(molecule.system)
-    options = {
-        **langevin,
-        "platform": choose_platform(platform or usual_platform, molecule.system).getName(),
-    }
-
-    replicas = {
-        folder / f"replica-{number:03d}.npz": {**shared, "seed": number + 1}
-        for number in range(dynamics.replicas)
-    }
+    platform = choose_platform(platform or PEPTIDES[name][1], molecule.system)
+    options = {"platform": platform.getName(), **{key: shared[key] for key in _LANGEVIN}}
+    every = dynamics.frames_between_states
     make_files(
         f"{name}: replicas", replicas,
         functools.partial(
-            make_replica, xml, molecule.positions, n_frames,
+            make_replica, xml, molecule.positions, dynamics.frames(name),
             steps_between(dynamics.frame_interval, dynamics.time_step), every,
             dynamics.equilibration, options,
         ),
         processes, progress,
     )  # fmt: skip
+    make_files(
+        f"{name}: repeats", repeats,
+        functools.partial(make_repeats, xml, list(replicas), every, times, options),
+        processes, progress,
+    )  # fmt: skip
+    return read_trajectories(folder, name, times, dynamics)
+
+
+def read_trajectories(folder, name: str, times, dynamics: PeptideDynamics) -> PeptideTrajectories:
+    """Read the trajectories of a molecule, all of which are there.
+
+    Parameters and errors are those of :func:`peptide_trajectories`.
+    """
+    shared, replicas, repeats = _files(folder, name, dynamics)
+    frames = [torch.from_numpy(read_arrays(*each, ("frames",))[0]) for each in replicas.items()]
+    starts, followed = _read_repeats(repeats, times)
+    return PeptideTrajectories(
+        name, peptide_system(name),
+        {part: [frames[number] for number in numbers] for part, numbers in dynamics.split.items()},
+        starts, followed, {**shared, "replicas": dynamics.replicas},
+    )  # fmt: skip
+
+
+def _files(folder, name, dynamics):
+    """Settings that all files of a molecule share, and settings by path of replicas and repeats."""
+    folder, every = Path(folder) / name, dynamics.frames_between_states
+    shared = {
+        "molecule": name, "force_field": list(DEFAULT_FORCEFIELDS), "constraints": "HBonds",
+        "length": dynamics.length_of(name), "equilibration": dynamics.equilibration,
+        "frame_interval": dynamics.frame_interval, "state_interval": dynamics.state_interval,
+        **{key: getattr(dynamics, key) for key in _LANGEVIN},
+    }  # fmt: skip
+    replicas = {
+        folder / f"replica-{number:03d}.npz": {**shared, "seed": number + 1}
+        for number in range(dynamics.replicas)
+    }
+    chosen = _choose_states(dynamics, len(range(0, dynamics.frames(name), every)))
     repeats = {
         folder / f"repeats-{index:03d}.npz": {
             **shared, "replica": replica, "frame": state * every, "repeats": dynamics.repeats,
@@ -175,18 +210,7 @@ def peptide_trajectories(
         }
         for index, (replica, state) in enumerate(chosen)
     }  # fmt: skip
-    make_files(
-        f"{name}: repeats", repeats,
-        functools.partial(make_repeats, xml, list(replicas), every, times, options),
-        processes, progress,
-    )  # fmt: skip
-    frames = [torch.from_numpy(read_arrays(*each, ("frames",))[0]) for each in replicas.items()]
-    starts, followed = _read_repeats(repeats, times)
-    return PeptideTrajectories(
-        name, molecule,
-        {part: [frames[number] for number in numbers] for part, numbers in dynamics.split.items()},
-        starts, followed, {**shared, "replicas": dynamics.replicas},
-    )  # fmt: skip
+    return shared, replicas, repeats
 
 
 def _choose_states(dynamics, per_replica):

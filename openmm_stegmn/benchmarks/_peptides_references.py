@@ -3,9 +3,8 @@
 import torch
 
 from ..data import describe_molecule, superpose_windows
-from ..mechanics import superpose, wrap_angle
+from ..mechanics import closest_turns, superpose, wrap_angle
 from ..models import ModelSpec, MoleculeContext
-from ._peptides_articulated import closest_frames
 
 #: Names in records and tables.
 NOISE_FLOOR, TRUE_TORSIONS, CLOSEST_TURNS = "noise floor", "true torsions", "closest turns"
@@ -49,7 +48,7 @@ def turned_frames(name: str, windows, context, heavy):
     window, target = superpose_windows(*windows.take(slice(None)), masses)
     base, target = window[:, -1].double(), target.double()
     if name == CLOSEST_TURNS:
-        frames = closest_frames(body, base, target)
+        _, frames = closest_turns(body, base, target)
     else:
         frames, _ = body.move(base, body.increments(base, target)[0])
         frames = superpose(frames, target, masses)

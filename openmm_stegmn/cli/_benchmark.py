@@ -14,6 +14,7 @@ from ._benchmark_options import (
     Molecules,
     Output,
     Overwrite,
+    Processes,
     Seeds,
     Windows,
     chosen,
@@ -49,7 +50,7 @@ def md17(
     steps: Annotated[
         int, typer.Option(min=1, help="Of each trajectory made, of 0.5 fs each.")
     ] = 60_000,
-    processes: Annotated[int, typer.Option(min=1, help="Trajectories made at the same time.")] = 1,
+    processes: Processes = 1,
 ) -> None:
     """Predict the next frame, 5 fs ahead, of eight small molecules at 500 K.
 
@@ -69,7 +70,7 @@ def md17(
                 _generate(data, settings, steps, processes)
             with counted("records") as update:
                 records = run_md17(
-                    data, settings, output=output, overwrite=overwrite,
+                    data, settings, output=output, overwrite=overwrite, processes=processes,
                     progress=lambda *progress: update("all", *progress),
                 )  # fmt: skip
         except ValueError as error:

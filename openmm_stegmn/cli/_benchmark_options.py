@@ -28,6 +28,9 @@ Output = Annotated[
         help="JSON file of records, written after each; those in it are not made again.",
     ),
 ]  # fmt: skip
+Processes = Annotated[
+    int, typer.Option(min=1, help="Trajectories made, and models trained, at the same time.")
+]
 Overwrite = Annotated[bool, typer.Option(help="Make the records in --output again.")]
 
 

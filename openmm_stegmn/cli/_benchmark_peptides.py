@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from ._benchmark_options import (
     Molecules,
     Output,
     Overwrite,
+    Processes,
     chosen,
     counted,
     names,
@@ -54,10 +54,7 @@ def peptides(
     equilibration: Annotated[float, typer.Option(help="Of each replica, in ps.")] = 100.0,
     states: Annotated[int, typer.Option(help="That the noise floor is estimated from.")] = 100,
     repeats: Annotated[int, typer.Option(help="From each of them, with fresh noise.")] = 8,
-    processes: Annotated[
-        int | None,
-        typer.Option(min=1, help="Simulations at the same time.", show_default="cores"),
-    ] = None,
+    processes: Processes = 1,
     platform: Annotated[
         str | None,
         typer.Option(help="OpenMM platform.", show_default="the quickest on one core"),
@@ -92,17 +89,17 @@ def peptides(
                     states=states, repeats=repeats,
                 ),
             )  # fmt: skip
-            simulations = {"processes": processes or os.cpu_count(), "platform": platform}
+            how = {"processes": processes, "platform": platform}
             with counted("files") as made, counted("records") as measured:
                 if generate_only:
                     for molecule in settings.molecules:
                         peptide_trajectories(
-                            data, molecule, settings.intervals, settings.dynamics, **simulations,
+                            data, molecule, settings.intervals, settings.dynamics, **how,
                             progress=lambda what, *count: made(what, what, *count),
                         )  # fmt: skip
                 else:
                     records = run_peptides(
-                        data, settings, output=output, overwrite=overwrite, **simulations,
+                        data, settings, output=output, overwrite=overwrite, **how,
                         made=lambda what, *count: made(what, what, *count),
                         measured=lambda *progress: measured("all", *progress),
                     )  # fmt: skip

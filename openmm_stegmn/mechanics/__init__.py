@@ -1,6 +1,7 @@
 """Rotations, rigid fragments, generalised coordinates and forward kinematics."""
 
 from ._articulated import ArticulatedBody
+from ._closest_turns import closest_turns
 from ._forest import KinematicForest
 from ._fragments import FragmentTree, find_fragments
 from ._policies import disjoint_bonds
@@ -11,7 +12,7 @@ from ._virtual_sites import AverageSite, LocalFrameSite
 
 __all__ = [
     "ArticulatedBody", "AverageSite", "FragmentTree", "KinematicForest", "LocalFrameSite",
-    "axis_rotation", "best_rotation", "dihedral", "disjoint_bonds", "estimate_orders",
-    "find_fragments", "rotation_matrix", "rotation_vector", "superpose", "turning_bonds",
-    "wrap_angle",
+    "axis_rotation", "best_rotation", "closest_turns", "dihedral", "disjoint_bonds",
+    "estimate_orders", "find_fragments", "rotation_matrix", "rotation_vector", "superpose",
+    "turning_bonds", "wrap_angle",
 ]  # fmt: skip

@@ -1,9 +1,13 @@
 """Articulated kinematics: forces turn rotatable bonds."""
 
+import torch
 from torch import Tensor, nn
 
-from ..mechanics import wrap_angle
+from ..mechanics import closest_turns, wrap_angle
 from .layers import BondMechanics, LagRegression, relative_torsions
+
+# Windows that least squares sees, and iterations that find the best turns of each.
+_FITTED, _ITERATIONS = 20_000, 3
 
 
 class ArticulatedMechanism(nn.Module):
@@ -23,7 +27,7 @@ class ArticulatedMechanism(nn.Module):
                 "articulated kinematics turns rotatable bonds, and this molecule has none; "
                 'choose kinematics = "elastic"'
             )
-        self.regression = LagRegression(n_bonds, history, coupled=True, ridge=1e-6)
+        self.regression = LagRegression(n_bonds, history, coupled=True, ridge=None)
         self.bonds = BondMechanics(history, hidden, channels, heads)
 
     def forward(self, context, x: Tensor, h: Tensor, force: Tensor) -> Tensor:
@@ -36,7 +40,17 @@ class ArticulatedMechanism(nn.Module):
         return context.body.move(base, step, rotation, translation)
 
     def fit(self, context, windows: Tensor, targets: Tensor) -> None:
-        """Least squares of the increments over superposed windows."""
+        """Least squares of the turns that bring superposed windows closest to their targets.
+
+        Closest in torsions and positions, each relative to how far they are from the last frame:
+        see :func:`~openmm_stegmn.mechanics.closest_turns`.
+        """
         body = context.body
-        angles = wrap_angle(body.torsions(targets) - body.torsions(windows[:, -1]))
-        self.regression.fit(relative_torsions(body, windows), angles)
+        number = torch.linspace(0, len(windows) - 1, min(len(windows), _FITTED)).round().long()
+        windows, targets = windows[number], targets[number]
+        last = windows[:, -1]
+        angles = wrap_angle(body.torsions(targets) - body.torsions(last))
+        spread = angles.square().mean(0).clamp_min(1e-6)
+        stiffness = (targets - last).square().sum((1, 2)).mean() / (spread * len(spread))
+        turns, _ = closest_turns(body, last, targets, stiffness, _ITERATIONS)
+        self.regression.fit(relative_torsions(body, windows), turns.to(windows))

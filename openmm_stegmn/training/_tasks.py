@@ -114,27 +114,30 @@ class TorsionTask(JumpTask):
 
     The loss has two terms, each relative to what the last frame as the prediction would give:
     :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b))`, in which every bond counts the same, and the mean
-    square distance between the atoms as the predicted and as the true increments place them, in
-    which a bond counts by what it moves. The model needs a method ``increments``.
+    square distance of the moved atoms from the next frame, superposed on the last, in which a bond
+    counts by what it moves. The latter keeps the ends of a chain in place, where bond angles change
+    too and the true increments alone would swing them. The model needs a method ``increments``.
     """
 
     def _measure(self, window, target):
-        last = window[:, -1]
+        last, target = window[:, -1], self._superposed(window, target)
         angles = self._true_increments(last, target)
-        moved, _ = self.model.context.body.move(last, angles)
         self.register_buffer("angle_scale", (1 - torch.cos(angles)).mean(0).clamp_min(1e-6))
-        self.register_buffer("position_scale", (moved - last).square().mean().clamp_min(1e-6))
+        self.register_buffer("position_scale", (target - last).square().mean().clamp_min(1e-6))
 
     def loss(self, window, target):
         """Both terms, averaged over bonds and over atoms."""
         body, last = self.model.context.body, window[:, -1]
         angles, predicted = self._true_increments(last, target), self.model.increments(window)
         on_circle = ((1 - torch.cos(predicted - angles)) / self.angle_scale).mean()
-        with torch.no_grad():
-            goal, _ = body.move(last, angles)
         moved, _ = body.move(last, predicted)
-        return on_circle + (moved - goal).square().mean() / self.position_scale
+        distance = (moved - self._superposed(window, target)).square().mean()
+        return on_circle + distance / self.position_scale
 
     def _true_increments(self, last, target):
         body = self.model.context.body
         return body.torsions(target) - body.torsions(last)
+
+    def _superposed(self, window, target):
+        last = window[:, -1]
+        return superpose(target, last, self.model.context.masses.to(last))

@@ -1,6 +1,7 @@
 """The benchmark ``peptides``, on trajectories of picoseconds."""
 
 import json
+import pickle
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from openmm_stegmn.benchmarks import (
     peptide_tables,
     run_peptides,
 )
+from openmm_stegmn.benchmarks._peptides_job import PeptideJob
 
 ALANINE = "alanine-dipeptide"
 MODELS = (
@@ -89,6 +91,23 @@ def test_records_are_not_made_again(folder, records, monkeypatch):
     assert [r.model for r in fewer] == [NOISE_FLOOR, TRUE_TORSIONS, CLOSEST_TURNS, "linear"]
     with pytest.raises(ValueError, match="made with other settings: training .*'steps': 2"):
         run_peptides(folder / "data", settings(steps=3), output=path)
+
+
+def test_the_number_of_processes_changes_no_record(folder, records):
+    chosen = settings(models=("linear-ar", "stegmn"), intervals=(0.1, 0.2))
+    found = run_peptides(folder / "data", chosen, processes=2)
+    one = {record.key: record for record in records}
+    for record in found:
+        expected = one[record.key]
+        assert (record.mse, record.mae) == (expected.mse, expected.mae)
+        assert record.settings == expected.settings
+        assert record.details == expected.details | {"processes": 2}
+
+
+def test_jobs_are_small(folder):
+    job = PeptideJob(folder / "data", ALANINE, 0.1, "stegmn", 0, settings())
+    assert job.key[-1] == 57
+    assert len(pickle.dumps(job)) < 2000
 
 
 def test_seeds(folder):

@@ -54,10 +54,9 @@ def test_lengths_and_angles_are_kept_and_torsions_turned(molecule, dtype, error)
     frame = frame.to(dtype)
     body = molecule.body()
     angles = random_angles(body, 20, dtype=dtype)
-    shape = (20, body.n_molecules, 3)
-    moved, _ = body.move(
-        frame.expand(20, -1, -1), angles, torch.randn(shape).to(dtype), torch.randn(shape).to(dtype)
-    )
+    generator = torch.Generator().manual_seed(2)
+    rigid = torch.randn(2, 20, body.n_molecules, 3, generator=generator, dtype=torch.float64)
+    moved, _ = body.move(frame.expand(20, -1, -1), angles, *rigid.to(dtype))
     assert moved.dtype == dtype
     long = molecule.n_atoms == 40  # up to 50 Å across: positions are rounded to 4e-6 Å in float32
     most = 4 * error if long else 2 * error

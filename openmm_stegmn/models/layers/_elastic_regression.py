@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ._regression import ridge_solution
+from ._regression import held_out_from, held_out_solution
 
-# Relative to the mean square of the features, each scaled to unit size: chosen on held-out windows.
-_RIDGES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 # Windows of one block of the normal equations: bounds memory.
 _BLOCK = 2_000
 
@@ -63,19 +61,18 @@ class ElasticRegression(nn.Module):
     def fit(self, windows: Tensor, targets: Tensor) -> None:
         """Least squares over windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``.
 
-        The ridge is the one that predicts the last fifth of the windows best from the others.
+        The ridge of each atom is the one that predicts held-out windows best, see
+        :func:`held_out_solution`.
         """
-        n_fit = len(windows) - len(windows) // 5
+        kept = held_out_from(len(windows))
         last = windows[:, -1]
         self.mean_length.copy_(
             torch.linalg.vector_norm(last[:, self.neighbours] - last.unsqueeze(2), dim=-1).mean(0)
         )
         for atom in range(windows.shape[2]):
-            fitted = self._normal_equations(atom, windows[:n_fit], targets[:n_fit])
-            held = self._normal_equations(atom, windows[n_fit:], targets[n_fit:])
-            ridge = min(_RIDGES, key=lambda ridge: _error(_solve(*fitted, ridge), *held))
-            both = [a + b for a, b in zip(fitted, held, strict=True)]
-            self._set(atom, _solve(*both, ridge))
+            fitted = self._normal_equations(atom, windows[:kept], targets[:kept])
+            held = self._normal_equations(atom, windows[kept:], targets[kept:])
+            self._set(atom, held_out_solution(fitted, held))
 
     def _normal_equations(self, atom, windows, targets):
         gram, moment = 0, 0
@@ -100,17 +97,3 @@ class ElasticRegression(nn.Module):
             self.position_weights[:, atom]
         )
         self.arm_weights[:, atom] = weights[n_positions:].view_as(self.arm_weights[:, atom])
-
-
-def _solve(gram, moment, ridge):
-    # A feature that is always zero (an atom relative to itself) has no scale: leave it out.
-    scale = gram.diagonal().sqrt()
-    used = scale > 0
-    scale = torch.where(used, scale, torch.ones_like(scale))
-    scaled = gram / scale[:, None] / scale
-    return ridge_solution(scaled, moment / scale, ridge) / scale
-
-
-def _error(weights, gram, moment):
-    """Sum of squares on other windows, up to what no weights change."""
-    return (weights @ gram @ weights - 2 * weights @ moment).item()

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+# Relative to the mean square of the features, each scaled to unit size.
+_RIDGES = tuple(10.0**power for power in range(-9, 1))
+
 
 class LagRegression(nn.Module):
     r"""Increment of each coordinate from its past values relative to the last.
@@ -14,11 +17,14 @@ class LagRegression(nn.Module):
     ----------
     n_coordinates, history : int
     coupled : bool
-    ridge : float
-        Relative to the mean square of the features.
+    ridge : float or None
+        Relative to the mean square of the features. None: of coupled weights, for each coordinate
+        the one that does best on held-out windows, see :func:`held_out_solution`.
     """
 
-    def __init__(self, n_coordinates: int, history: int, *, coupled: bool, ridge: float = 1e-8):
+    def __init__(
+        self, n_coordinates: int, history: int, *, coupled: bool, ridge: float | None = 1e-8
+    ):
         super().__init__()
         self.coupled, self.ridge = coupled, ridge
         lags = history - 1
@@ -34,8 +40,16 @@ class LagRegression(nn.Module):
     def fit(self, past: Tensor, step: Tensor) -> None:
         """Least squares of ``step (n, n_coordinates)`` on ``past (n, T - 1, n_coordinates)``."""
         if self.coupled:
-            features = past.flatten(1).double()
-            weights = ridge_solution(features.T @ features, features.T @ step.double(), self.ridge)
+            features, step = past.flatten(1).double(), step.double()
+            if self.ridge is None:
+                kept = held_out_from(len(features))
+                fitted, held = (
+                    (f.T @ f, f.T @ s)
+                    for f, s in ((features[:kept], step[:kept]), (features[kept:], step[kept:]))
+                )
+                weights = held_out_solution(fitted, held)
+            else:
+                weights = ridge_solution(features.T @ features, features.T @ step, self.ridge)
             self.weights.copy_(weights.T)
         else:
             features = past.transpose(1, 2).reshape(-1, past.shape[1])
@@ -59,3 +73,46 @@ def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
     factor = torch.linalg.cholesky(gram + penalty * eye)
     columns = moment if moment.dim() == 2 else moment[:, None]
     return torch.cholesky_solve(columns, factor).reshape(moment.shape)
+
+
+def held_out_from(n_windows: int) -> int:
+    """Number of the first window that is held out to choose a ridge: the last fifth is."""
+    return n_windows - n_windows // 5
+
+
+def held_out_solution(fitted, held) -> Tensor:
+    """Ridge regression with the ridge that predicts held-out windows best, for each target.
+
+    Parameters
+    ----------
+    fitted, held : tuple of Tensor
+        Gram matrix ``(k, k)`` and moments ``(k,)`` or ``(k, m)`` of windows to fit, and of others,
+        float64.
+
+    Returns
+    -------
+    Tensor
+        Weights of all windows together, in the shape of the moments.
+    """
+    both = [a + b for a, b in zip(fitted, held, strict=True)]
+    errors = torch.stack([_error(_solve(*fitted, ridge), *held) for ridge in _RIDGES])
+    best = errors.argmin(0)
+    weights = torch.zeros_like(both[1])
+    for number in best.unique().tolist():
+        solution = _solve(*both, _RIDGES[number])
+        weights = torch.where(best == number, solution, weights)
+    return weights
+
+
+def _solve(gram, moment, ridge):
+    # A feature that is always zero (an atom relative to itself) has no scale: leave it out.
+    scale = gram.diagonal().sqrt()
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    scaled = gram / scale[:, None] / scale
+    scale = scale.reshape((-1,) + (1,) * (moment.dim() - 1))
+    return ridge_solution(scaled, moment / scale, ridge) / scale
+
+
+def _error(weights, gram, moment):
+    """Sums of squares on other windows, up to what no weights change."""
+    return (weights * (gram @ weights - 2 * moment)).sum(0)

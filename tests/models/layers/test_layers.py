@@ -104,3 +104,21 @@ def test_attention_between_bonds_is_odd_in_odd_features():
     first, second = layer(even, odd), layer(even, -odd)
     torch.testing.assert_close(first[0], second[0])
     torch.testing.assert_close(first[1], -second[1])
+
+
+def test_ridge_is_chosen_on_held_out_windows():
+    """Little for a coordinate that follows a rule, much for one of noise only."""
+    past, noise = draw(100, 3, 20).double(), draw(100, 2, seed=1).double()
+    rule = past[:, 2, 0] - 0.5 * past[:, 0, 1]
+    step = torch.zeros(100, 20, dtype=torch.float64)
+    step[:, 0] = rule + 1e-3 * noise[:, 0]
+    step[:, 1] = noise[:, 1]
+    chosen = LagRegression(20, 4, coupled=True, ridge=None).double()
+    chosen.fit(past, step)
+    expected = torch.zeros(60, dtype=torch.float64)
+    expected[40], expected[1] = 1.0, -0.5
+    torch.testing.assert_close(chosen.weights[0], expected, atol=5e-3, rtol=0)
+    free = LagRegression(20, 4, coupled=True, ridge=1e-8).double()
+    free.fit(past, step)
+    assert chosen.weights[1].norm() < 0.7 * free.weights[1].norm()
+    assert chosen.weights[2:].abs().max() == 0

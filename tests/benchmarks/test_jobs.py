@@ -1,0 +1,134 @@
+"""Records made at the same time: the same, in order, kept as they come."""
+
+import os
+import pickle
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from small_jobs import SmallJob
+from vibrations import write_md17
+
+from openmm_stegmn.benchmarks import (
+    MD17Settings,
+    MissingDataError,
+    RecordFile,
+    RecordsError,
+    _jobs,
+    run_md17,
+)
+from openmm_stegmn.benchmarks._jobs import device_of, make_records, visible_devices
+
+
+def seeds(file):
+    return sorted(record.seed for record in RecordFile(file.path).records.values())
+
+
+def test_one_process_is_this_one(tmp_path):
+    file, reports = RecordFile(tmp_path / "r.json"), []
+    records = make_records(
+        [SmallJob(0), SmallJob(1)], file, progress=lambda *values: reports.append(values)
+    )
+    assert reports == [("job 0", 0, 2), ("job 1", 1, 2), ("done", 2, 2)]
+    assert {record.details["process"] for record in records} == {os.getpid()}
+    assert {record.details["processes"] for record in records} == {1}
+    assert RecordFile(file.path).records == {record.key: record for record in records}
+
+
+def test_no_more_processes_than_jobs():
+    """And the one that is left needs no other process."""
+    (record,) = make_records([SmallJob(0)], RecordFile(), processes=8)
+    assert (record.details["process"], record.details["processes"]) == (os.getpid(), 1)
+
+
+def test_several_processes(tmp_path, monkeypatch):
+    """Each has a thread and a device; records come in order, progress names a job that runs."""
+    monkeypatch.setattr(_jobs, "visible_devices", lambda: ["4", "7"])
+    before, reports = dict(os.environ), []
+    records = make_records(
+        [SmallJob(0, seconds=1.0), SmallJob(1), SmallJob(2, seconds=0.5), SmallJob(3)],
+        RecordFile(tmp_path / "r.json"), processes=2,
+        progress=lambda *values: reports.append(values),
+    )  # fmt: skip
+    assert [record.seed for record in records] == [0, 1, 2, 3]
+    assert [done for _, done, _ in reports] == [0, 1, 2, 3, 4]
+    assert reports[0] == ("job 0", 0, 4) and reports[-1] == ("done", 4, 4)
+    assert {record.details["processes"] for record in records} == {2}
+    assert {record.details["threads"] for record in records} == {1}
+    used = {(record.details["process"], record.details["device"]) for record in records}
+    assert os.getpid() not in dict(used)
+    # A process that starts late may find nothing left to do.
+    assert len(used) == len(dict(used)) == len({device for _, device in used})
+    assert {device for _, device in used} <= {"4", "7"}
+    assert os.environ == before
+
+
+def test_an_error_ends_all_and_keeps_what_is_made(tmp_path):
+    file = RecordFile(tmp_path / "r.json")
+    jobs = [SmallJob(0), SmallJob(1), SmallJob(2, ValueError("too few"), 1.0)]
+    jobs.append(SmallJob(3, seconds=600.0))
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="too few"):
+        make_records(jobs, file, processes=2)
+    assert time.perf_counter() - start < 300
+    assert seeds(file) == [0, 1]
+    reports = []
+    records = make_records(
+        [SmallJob(seed) for seed in range(4)], file,
+        progress=lambda *values: reports.append(values),
+    )  # fmt: skip
+    assert reports == [("job 2", 2, 4), ("job 3", 3, 4), ("done", 4, 4)]
+    assert [record.details["processes"] for record in records] == [2, 2, 1, 1]
+    assert seeds(file) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", [RecordsError, MissingDataError, RuntimeError, ValueError])
+def test_errors_come_back_from_processes(kind):
+    again = pickle.loads(pickle.dumps(kind("what is wrong")))
+    assert type(again) is kind and str(again) == "what is wrong"
+
+
+def test_other_settings_are_refused_before_any_job_runs():
+    file = RecordFile()
+    make_records([SmallJob(1)], file)
+    jobs = [SmallJob(0, RuntimeError("it ran")), SmallJob(1, identity={"a": 2})]
+    with pytest.raises(RecordsError, match="a 1, now 2"):
+        make_records(jobs, file)
+    assert make_records([jobs[1]], file, overwrite=True)[0].settings == {"a": 2}
+
+
+def test_the_number_of_processes_changes_no_record(tmp_path):
+    write_md17(tmp_path / "ethanol.npz", "ethanol", 60 * 125)
+    settings = MD17Settings(
+        molecules=("ethanol",), models=("persistence", "linear-ar", "linear-ar-full"), seeds=2,
+        windows=300, validation=100, test=200, device="cpu",
+    )  # fmt: skip
+    one, two = (run_md17(tmp_path, settings, processes=processes) for processes in (1, 2))
+    for record in (*one, *two):
+        del record.details["processes"]
+    assert [replace(r, train_seconds=0) for r in one] == [replace(r, train_seconds=0) for r in two]
+
+
+def test_devices_are_taken_in_turn():
+    assert [device_of(n, ["2", "5", "7"]) for n in range(5)] == ["2", "5", "7", "2", "5"]
+    assert device_of(3, []) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "variable", "found"),
+    [
+        (0, None, []),
+        (3, None, ["0", "1", "2"]),
+        (2, "3,1", ["3", "1"]),
+        # CUDA stops at the first that is not there
+        (1, "GPU-8c2e,9", ["GPU-8c2e"]),
+        (0, "", []),
+    ],
+)
+def test_visible_devices(count, variable, found, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert visible_devices() == found
