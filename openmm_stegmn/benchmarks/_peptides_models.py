@@ -18,8 +18,8 @@ PEPTIDE_MODELS = {
 
 # A batch of windows of chignolin takes six times the memory that one of alanine dipeptide takes.
 _TRAINING = {
-    "alanine-dipeptide": {"steps": 4000, "batch_size": 256},
-    "chignolin": {"steps": 3000, "batch_size": 64},
+    "alanine-dipeptide": {"steps": 4000, "batch_size": 256, "validate_every": 100},
+    "chignolin": {"steps": 3000, "batch_size": 64, "validate_every": 100},
 }
 
 

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 from ..mechanics import rotation_matrix
 from .layers import ElasticRegression
 
+# Windows at a time: bounds memory.
+_BLOCK = 1_000
+
 
 class ElasticMechanism(nn.Module):
     """Displacements of all atoms: linear autoregression in positions and arms, and forces.
@@ -47,8 +50,12 @@ class ElasticMechanism(nn.Module):
     def fit(self, context, windows: Tensor, targets: Tensor) -> None:
         """Least squares, and the size of what it leaves to the forces."""
         self.regression.fit(windows, targets)
-        left = targets - windows[:, -1] - self.regression(windows)
-        self.scale.copy_(left.square().mean((0, 2)).sqrt().clamp_min(1e-6).unsqueeze(-1))
+        square = sum(
+            (y - x[:, -1] - self.regression(x)).square().sum((0, 2))
+            for x, y in zip(windows.split(_BLOCK), targets.split(_BLOCK), strict=True)
+        )
+        size = (square / (3 * len(windows))).sqrt()
+        self.scale.copy_(size.clamp_min(1e-6).unsqueeze(-1))
 
 
 def _nearest_by_bonds(context, most):

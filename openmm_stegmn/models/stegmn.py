@@ -12,8 +12,9 @@ from ._spec import ModelSpec
 from .layers import MessageNetwork, PairInvariants, neighbour_table
 
 KINEMATICS = ("articulated", "elastic", "cartesian")
-# Windows that scales are measured on: their errors are far below what the scales are for.
-_CALIBRATION = 2_000
+# Windows, and pairs of atoms in them all, that scales are measured on: their errors are far below
+# what the scales are for.
+_WINDOWS, _PAIRS = 2_000, 2_000_000
 
 
 @register("stegmn")
@@ -134,7 +135,8 @@ class STEGMN(TrajectoryModel):
             windows = superpose(windows, last, masses)
             targets = superpose(targets, last[:, 0], masses)
         self.mechanism.fit(self.context, windows, targets)
-        sample = windows[:: max(1, len(windows) // _CALIBRATION)]
+        pairs = self.spec.n_atoms * min(self.neighbours, self.spec.n_atoms - 1)
+        sample = windows[:: max(1, len(windows) // min(_WINDOWS, _PAIRS // pairs + 1))]
         self.network.invariants.calibrate(sample, neighbour_table(sample[:, -1], self.neighbours))
 
 

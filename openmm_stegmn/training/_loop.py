@@ -14,7 +14,8 @@ from ._config import TrainingConfig
 from ._tasks import PositionTask, TorsionTask
 
 # Windows that least squares sees, and that validation looks at: more change nothing that counts.
-_FITTED, _VALIDATED = 50_000, 4_000
+# Of large molecules fewer, with that many atoms in all their frames: they must fit in memory.
+_FITTED, _FITTED_ATOMS, _VALIDATED = 50_000, 20_000_000, 4_000
 
 
 def train(
@@ -86,14 +87,15 @@ def _average(decay, averaged, current, count):
 def _fit(model, windows, config, accelerator):
     on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     device = "cuda" if on_gpu else "cpu"
-    window, target = windows.subset(_FITTED).to(device).take(slice(None))
+    atoms = windows.history * windows.frames.shape[1]
+    fitted = windows.subset(min(_FITTED, _FITTED_ATOMS // atoms + 1))
+    window, target = (part.to(device) for part in fitted.take(slice(None)))
     if config.time_reversal:
         mirrored, before = reverse_time(window, target)
         # Side by side, so that a part of the windows is the same part in both directions
         window = torch.stack([window, mirrored], 1).flatten(0, 1)
         target = torch.stack([target, before], 1).flatten(0, 1)
     model.to(device).fit(window, target)
-    model.cpu()
 
 
 def _loaders(windows, validation, config):
@@ -106,5 +108,6 @@ def _loaders(windows, validation, config):
     )  # fmt: skip
     loaders = [DataLoader(numbers, batch_size=config.batch_size, sampler=sampler)]
     if validation is not None:
-        loaders.append(DataLoader(range(len(validation)), batch_size=1000))
+        # No gradients: more windows at a time take no more memory.
+        loaders.append(DataLoader(range(len(validation)), batch_size=4 * config.batch_size))
     return loaders

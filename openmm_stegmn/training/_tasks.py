@@ -10,8 +10,8 @@ from ..data import WindowSet, reverse_time
 from ..mechanics import superpose
 from ._config import TrainingConfig
 
-# Windows that the scale of a loss is measured on.
-_SAMPLE = 20_000
+# Windows that the scale of a loss is measured on, and how many at a time.
+_SAMPLE, _BLOCK = 4_000, 250
 
 
 class JumpTask(lightning.LightningModule, ABC):
@@ -35,8 +35,9 @@ class JumpTask(lightning.LightningModule, ABC):
         super().__init__()
         self.model, self.config = model, config
         self.windows, self.validation = windows, validation
+        device = model.context.masses.device
         with torch.no_grad():
-            self._measure(*windows.subset(_SAMPLE).take(slice(None)))
+            self._measure(*(part.to(device) for part in windows.subset(_SAMPLE).take(slice(None))))
 
     @abstractmethod
     def _measure(self, window, target):
@@ -94,7 +95,7 @@ class PositionTask(JumpTask):
     def _measure(self, window, target):
         error = torch.cat([
             self._deviation(w, t).square().mean(-1)
-            for w, t in zip(window.split(1000), target.split(1000), strict=True)
+            for w, t in zip(window.split(_BLOCK), target.split(_BLOCK), strict=True)
         ])  # fmt: skip
         self.register_buffer("scale", error.mean(0).clamp_min(1e-12))
 

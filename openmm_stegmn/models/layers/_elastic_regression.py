@@ -65,14 +65,17 @@ class ElasticRegression(nn.Module):
         :func:`held_out_solution`.
         """
         kept = held_out_from(len(windows))
-        last = windows[:, -1]
         self.mean_length.copy_(
-            torch.linalg.vector_norm(last[:, self.neighbours] - last.unsqueeze(2), dim=-1).mean(0)
+            sum(self._lengths(block[:, -1]).sum(0) for block in windows.split(_BLOCK))
+            / len(windows)
         )
         for atom in range(windows.shape[2]):
             fitted = self._normal_equations(atom, windows[:kept], targets[:kept])
             held = self._normal_equations(atom, windows[kept:], targets[kept:])
             self._set(atom, held_out_solution(fitted, held))
+
+    def _lengths(self, frame):
+        return torch.linalg.vector_norm(frame[:, self.neighbours] - frame.unsqueeze(2), dim=-1)
 
     def _normal_equations(self, atom, windows, targets):
         gram, moment = 0, 0
