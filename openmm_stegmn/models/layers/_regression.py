@@ -57,9 +57,13 @@ class LagRegression(nn.Module):
 
 
 def shared_regression(features: Tensor, target: Tensor) -> Tensor:
-    """Least squares of ``(n,)`` on ``(n, k)``, in float64; returns ``(k,)``."""
-    solution = torch.linalg.lstsq(features.double(), target.double().unsqueeze(-1)).solution
-    return solution.squeeze(-1).to(features)
+    """Least squares of ``(n,)`` on ``(n, k)``, in float64; returns ``(k,)``.
+
+    From the normal equations: for millions of rows, CUDA has no other solution.
+    """
+    features, target = features.double(), target.double()
+    gram, moment = features.T @ features, features.T @ target
+    return torch.linalg.lstsq(gram.cpu(), moment.cpu()[:, None]).solution[:, 0].to(features)
 
 
 def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
