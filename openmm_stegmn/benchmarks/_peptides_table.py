@@ -3,9 +3,11 @@
 import statistics
 from collections.abc import Iterable
 
+from ._peptides_data import PEPTIDES
+from ._peptides_models import PEPTIDE_MODELS
 from ._peptides_references import NOISE_FLOOR, REFERENCES
 from ._records import Record
-from ._table import BenchmarkTable
+from ._table import BenchmarkTable, in_order
 
 _ABSENT = "–"
 # Heading, digits, and how to find each error in a record.
@@ -26,7 +28,8 @@ def peptide_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
 
     Cells are means over seeds, with the standard deviation where there are several; of the noise
     floor, the standard error over states. The last rows say how far each STEGMN is from the
-    baseline that is best by the same measure.
+    baseline that is best by the same measure. The order of the records, which is chance where
+    several were made at a time, changes nothing.
 
     Parameters
     ----------
@@ -35,14 +38,17 @@ def peptide_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
     """
     groups = {}
     for record in records:
-        groups.setdefault((record.molecule, record.data, record.windows), []).append(record)
-    return [_table(*key, members) for key, members in groups.items()]
+        key = (record.molecule, record.settings["interval_ps"], record.data, record.windows)
+        groups.setdefault(key, []).append(record)
+    molecules = in_order((molecule for molecule, *_ in groups), PEPTIDES)
+    keys = sorted(groups, key=lambda key: (molecules.index(key[0]), *key[1:]))
+    return [_table(key, groups[key]) for key in keys]
 
 
-def _table(molecule, data, windows, records):
-    models = {}
-    for record in records:
-        models.setdefault(record.model, []).append(record)
+def _table(key, records):
+    molecule, _, data, windows = key
+    names = in_order((record.model for record in records), (*REFERENCES, *PEPTIDE_MODELS))
+    models = {name: [record for record in records if record.model == name] for name in names}
     floor = models[NOISE_FLOOR][0]
     head = ["model"]
     for heading, _, _ in _ERRORS:

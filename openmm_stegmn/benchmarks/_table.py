@@ -5,11 +5,15 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ._md17_job import FLOOR
+from ._md17_models import MD17_MODELS
 from ._records import Record
 
 _QUANTITIES = (("mse", "MSE (10⁻³ Å²)", 1e3), ("mae", "MAE (Å)", 1.0))
-_RATIOS = (("stegmn", "linear-ar-full"), ("stegmn", "stegmn-paper"))
+# How many times the error of the second that of the first is.
+_RATIOS = (("linear-ar-full", "stegmn"), ("stegmn-paper", "stegmn"))
 _ABSENT = "–"
+_INPUTS = ("heavy", "all")
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ def benchmark_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
     """Tables of MSE and MAE, a pair for each set of records that can be compared.
 
     Cells are means over seeds, and the standard deviation over seeds where there are several. The
-    last column is the geometric mean over molecules, the last rows are ratios of MSE.
+    last column is the geometric mean over molecules, the last rows are ratios of means. The order
+    of the records, which is chance where several were made at a time, changes nothing.
 
     Parameters
     ----------
@@ -43,16 +48,28 @@ def benchmark_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
         key = (record.benchmark, record.data, record.atoms, record.windows)
         groups.setdefault(key, []).append(record)
     return [
-        _table(key, members, *quantity)
-        for key, members in groups.items()
+        _table(key, groups[key], *quantity)
+        for key in sorted(groups, key=_place)
         for quantity in _QUANTITIES
     ]
 
 
+def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Names, once each: those known in their order, then the others by the alphabet."""
+    names, known = set(names), list(known)
+    return [name for name in known if name in names] + sorted(names.difference(known))
+
+
+def _place(key):
+    benchmark, data, atoms, windows = key
+    return benchmark, data, _INPUTS.index(atoms), windows
+
+
 def _table(key, records, quantity, heading, scale):
     benchmark, data, atoms, windows = key
-    molecules = list(dict.fromkeys(record.molecule for record in records))
-    models = list(dict.fromkeys(record.model for record in records))
+    molecules = sorted({record.molecule for record in records})
+    names = {record.model for record in records}
+    models = in_order(names - {FLOOR}, MD17_MODELS) + [FLOOR] * (FLOOR in names)
     values = {(model, molecule): [] for model in models for molecule in molecules}
     for record in records:
         values[record.model, record.molecule].append(scale * getattr(record, quantity))
@@ -62,12 +79,7 @@ def _table(key, records, quantity, heading, scale):
     for model in models:
         row = [model, *(_cell(values[model, molecule]) for molecule in molecules)]
         rows.append(row + [_geometric_mean(means, model, molecules)] * several)
-    if quantity == "mse":
-        rows += [
-            _ratio_row(means, pair, molecules, several)
-            for pair in _RATIOS
-            if set(pair) <= set(models)
-        ]
+    rows += [_ratio_row(means, pair, molecules, several) for pair in _RATIOS if set(pair) <= names]
     n_seeds = len({record.seed for record in records})
     spread = f", mean ± standard deviation over {n_seeds} seeds" if n_seeds > 1 else ", one seed"
     title = (

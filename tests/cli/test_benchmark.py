@@ -48,7 +48,7 @@ def test_table_and_records(invoke, tmp_path):
     assert "MD17" in title and "heavy atoms" in title and "2 seeds" in title
     assert head == "| model | ethanol |"
     names = [row.split("|")[1].strip() for row in rows]
-    assert names == ["linear-ar", "persistence", FLOOR]
+    assert names == ["persistence", "linear-ar", FLOOR]
     for name, row in zip(names, rows, strict=True):
         mean = 1e3 * np.mean([v["mse"] for v in values if v["model"] == name])
         assert float(row.split("|")[2].split("±")[0]) == pytest.approx(mean, rel=0.006)
