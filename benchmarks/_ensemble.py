@@ -41,6 +41,11 @@ def block_mean(values, blocks=20):
     return {"mean": float(np.mean(values)), "error": float(error), "samples": len(values)}
 
 
+def plus_minus(measured, scale=1):
+    """Text of a mean and its error, as from `block_mean`."""
+    return f"{scale * measured['mean']:.1f} ± {scale * measured['error']:.1f}"
+
+
 def block_histograms(angles, keep=None, blocks=20, bins=24):
     """(φ, ψ) counts of consecutive blocks, ``(blocks, bins * bins)``.
 

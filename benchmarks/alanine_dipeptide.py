@@ -6,7 +6,8 @@ Runs the hybrid simulation with the default schedule on Reference, two plain sim
 length from other seeds, and a shorter hybrid one on CPU with one thread. Tells not-a-numbers,
 acceptance, constraint errors, the temperature of the physical legs, and the Jensen–Shannon
 divergence between the (φ, ψ) histograms, beside the divergence that the two plain runs have from
-each other. About 20 minutes on one core. Parts that ``--work`` holds already are not run again.
+each other; prints the tables of RESULTS.md. About 20 minutes on one core. Parts that ``--work``
+holds already are not run again.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from _ensemble import (
     divergence,
     divergence_error,
     noise_floor,
+    plus_minus,
     populations,
     read_torsions,
 )
@@ -65,6 +67,7 @@ def main():
         if options.figure and name == "hybrid":
             draw(plain[0], angles, options)
     done("plain-analysis", {"populations": [populations(angles) for angles in plain]})
+    print("\n" + runs_table(record) + "\n\n" + divergence_table(record))
 
 
 def torsions(folder, trajectory):
@@ -129,6 +132,97 @@ def compare(angles, data, plain, options):
     ]
     out["jumped_against_physical"] = {"divergence": within[0], "floor": within[1:]}
     return out
+
+
+def runs_table(record):
+    """Markdown: jumps, temperatures, populations and times of the hybrid runs, then plain ones."""
+    names = [name for name in ("hybrid", "hybrid-cpu") if f"{name}-analysis" in record]
+    rows = [["", *(f"{record[name]['platform']}, 1 thread" for name in names)], ["---"]]
+    rows[1] *= 1 + len(names)
+    columns = [hybrid_column(record[name], record[f"{name}-analysis"]) for name in names]
+    rows += [[head, *(column[head] for column in columns)] for head in columns[0]]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    shares = record["plain-analysis"]["populations"]
+    for part, share in zip(("plain-1", "plain-2"), shares, strict=True):
+        run = record[part]
+        legs = plus_minus(run["temperature"]["legs"])
+        lines.append(
+            f"\nPlain MD, Reference, seed {run['seed']}: {legs} K, αR / β+PII / φ>0 "
+            f"{regions(share)} %"
+        )
+    return "\n".join(lines)
+
+
+def hybrid_column(run, analysis):
+    """Cells of one hybrid run, by what they are."""
+    statistics, temperature = run["statistics"], run["temperature"]
+    rejected = (statistics[f"rejected_{why}"] for why in ("energy", "nonfinite", "constraints"))
+    errors = statistics["worst_constraint_error"], analysis["worst_constraint_error_physical"]
+    rise = analysis["energy_change"]
+    low, _, high = rise["quantiles_5_50_95"]
+    column = {
+        "length (ns): physical + jumped": f"{statistics['physical_time'] / 1000:.2f} + "
+        f"{statistics['jumped_time'] / 1000:.3f}",
+        "jumps tried": f"{statistics['attempted']:,}",
+        "accepted": f"{statistics['accepted']:,} ({run['acceptance']:.1%})",
+        "rejected by energy / not finite / constraints": " / ".join(map(str, rejected)),
+        "not-a-numbers in all positions and velocities": str(analysis["nonfinite_numbers"]),
+        "worst relative constraint error of the jumps": f"{errors[0]:.1e}",
+        "the same of physical frames (integrator tolerance 1e-5)": f"{errors[1]:.1e}",
+        "energy change of a jump, mean [5 %, 95 %], largest (kJ/mol)": f"{rise['mean']:.1f} "
+        f"[{low:.1f}, {high:.1f}], {rise['largest']:.1f}",
+        "mean temperature of the physical legs (K)": plus_minus(temperature["legs"]),
+        "at the jump (velocities just drawn)": plus_minus(temperature["at_jump"]),
+    }
+    for part in temperature["profile"]:
+        head = f"{part['from_ps']:.2f}–{part['to_ps']:.2f} ps after the jump"
+        column[head] = plus_minus(part)
+    share = analysis["populations_jumped"]["alpha_R"]
+    return column | {
+        "αR / β+PII / φ>0, all frames (%)": regions(analysis["populations"]),
+        "αR, jumped frames (%)": plus_minus(share, 100),
+        "ms a jump": f"{run['ms_per_jump']:.1f}",
+        "wall time legs + jumps (s)": f"{run['wall_seconds_legs']:.0f} + "
+        f"{run['wall_seconds_jumps']:.0f}",
+        "ns/day": f"{run['ns_per_day']:.0f}",
+    }
+
+
+def divergence_table(record):
+    """Markdown: divergences (bits × 10³) of the frames of the hybrid run, beside their floors."""
+    found = record["hybrid-analysis"]
+    lines = [
+        "| frames of the hybrid run | n | JSD to MD 1 | JSD to MD 2 | floor: MD 2 to MD 1, MD 1 to "
+        "MD 2, same frames taken | floor, random halves of MD blocks: mean, 95 % | share of halves "
+        "at or above |",
+        "|" + " --- |" * 7,
+    ]
+    for kind in ("all", "physical", "jumped"):
+        values = found[kind]
+        against = [
+            f"{1000 * value:.2f} ± {1000 * error:.2f}"
+            for value, error in zip(values["divergence"], values["error"], strict=True)
+        ]
+        first, second = (1000 * value for value in values["floor"])
+        cells = [
+            kind, f"{values['frames']:,}", *against,
+            f"{first:.2f} (± {1000 * values['floor_error']:.2f}), {second:.2f}",
+            f"{1000 * values['floor_mean']:.2f}, {1000 * values['floor_95']:.2f}",
+            f"{values['share_of_floor_above']:.1%}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    within = found["jumped_against_physical"]
+    floor = ", ".join(f"{1000 * value:.1f}" for value in within["floor"])
+    return "\n".join(lines) + (
+        f"\n\nJumped against physical frames of the same run: {1000 * within['divergence']:.1f}; "
+        f"plain MD with the same frames taken: {floor}"
+    )
+
+
+def regions(shares):
+    """Populations in per cent."""
+    names = ("alpha_R", "beta", "phi_positive")
+    return " / ".join(plus_minus(shares[name], 100) for name in names)
 
 
 def draw(plain, hybrid, options):

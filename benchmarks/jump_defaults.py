@@ -18,6 +18,7 @@ from _ensemble import (
     block_histograms,
     divergence,
     divergence_error,
+    plus_minus,
     populations,
     read_torsions,
 )
@@ -173,11 +174,6 @@ def row(record):
     cells.append(f"{statistics['worst_constraint_error']:.1e}")
     cells += [f"{record['ms_per_jump']:.1f}", f"{record['ns_per_day']:.0f}"]
     return "| " + " | ".join(cells) + " |"
-
-
-def plus_minus(measured):
-    """Mean and error of a temperature."""
-    return f"{measured['mean']:.1f} ± {measured['error']:.1f}"
 
 
 def parse():
