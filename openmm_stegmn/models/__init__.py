@@ -1,6 +1,6 @@
 """Jump models: the interface, the registry, model files, and one module a network."""
 
-from . import baselines, stegmn, stegmn_paper
+from . import baselines, proposal, stegmn, stegmn_paper
 from ._context import MoleculeContext
 from ._files import FORMAT_VERSION, ModelFileError, load_model, packaged_models, save_model
 from ._interface import Proposal, TrajectoryModel
@@ -9,6 +9,6 @@ from ._spec import ModelSpec
 
 __all__ = [
     "FORMAT_VERSION", "MODELS", "ModelFileError", "ModelSpec", "MoleculeContext", "Proposal",
-    "TrajectoryModel", "baselines", "build_model", "load_model", "packaged_models", "register",
-    "save_model", "stegmn", "stegmn_paper",
+    "TrajectoryModel", "baselines", "build_model", "load_model", "packaged_models", "proposal",
+    "register",    "save_model", "stegmn", "stegmn_paper",
 ]  # fmt: skip

@@ -50,6 +50,8 @@ class TrajectoryModel(nn.Module, ABC):
     superposed = False
     #: Whether the model draws from a distribution that it can give the density of.
     has_density = False
+    #: Whether a jump depends on frames before the last.
+    uses_window = True
     #: Whether :meth:`fit` gives the final parameters, with no training loop.
     closed_form = False
 

@@ -9,7 +9,7 @@ backend          force                           needs
 "auto"           the first of these that works
 ================ =============================== ================================================
 
-All of them run the same `JumpBridge` and give the same trajectory.
+All of them run the same bridge (`JumpBridge`, `MoveBridge`) and give the same trajectory.
 """
 
 import contextlib
@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import openmm
 import torch
 
-from ._bridge import PHASE_PARAMETER, JumpBridge, JumpCall, scripted_bridge
+from ._bridge import PHASE_PARAMETER
+from ._make_bridge import eager_bridge, scripted_bridge
 from ._python_bridge import PythonBridge
 
 BACKENDS = ("python-torch", "torch", "python")
@@ -51,7 +52,7 @@ class BridgeForce:
         return self.callable.take_error() if self.callable is not None else None
 
 
-def build_bridge_force(backend, model, pairs, lengths):
+def build_bridge_force(backend, model, pairs, lengths, tries=1):
     """Make the force through which a propagator calls its model.
 
     Parameters
@@ -63,6 +64,8 @@ def build_bridge_force(backend, model, pairs, lengths):
     pairs : numpy.ndarray (n_constraints, 2)
     lengths : numpy.ndarray (n_constraints,)
         In nm.
+    tries : int
+        Trials in a jump of a model with a density.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def build_bridge_force(backend, model, pairs, lengths):
     problem = None
     for name in BACKENDS if backend == "auto" else (backend,):
         try:
-            built = _BUILDERS[name](own, pairs, lengths)
+            built = _BUILDERS[name](own, pairs, lengths, tries)
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
@@ -136,17 +139,17 @@ def _silent_root_logger():
         logging.disable(before)
 
 
-def _python_torch_force(model, pairs, lengths):
+def _python_torch_force(model, pairs, lengths, tries):
     module = import_openmmtorch()
     if not hasattr(module, "PythonTorchForce"):
         raise BackendMissing(
             "This openmm-torch has no PythonTorchForce: it needs one built after June 2026."
         )
-    call = PythonBridge(_eager_bridge(model, pairs, lengths), model)
+    call = PythonBridge(eager_bridge(model, pairs, lengths, tries), model, tries)
     return BridgeForce(module.PythonTorchForce(call, {PHASE_PARAMETER: 0.0}), "python-torch", call)
 
 
-def _torch_force(model, pairs, lengths):
+def _torch_force(model, pairs, lengths, tries):
     module = import_openmmtorch()
     if not hasattr(module, "TorchForce"):
         raise BackendMissing("This openmm-torch has no TorchForce.")
@@ -155,25 +158,20 @@ def _torch_force(model, pairs, lengths):
     with warnings.catch_warnings():
         # TorchScript is deprecated, but it is what a TorchForce takes.
         warnings.simplefilter("ignore", DeprecationWarning)
-        force = module.TorchForce(scripted_bridge(model.cpu(), pairs, lengths))
+        force = module.TorchForce(scripted_bridge(model.cpu(), pairs, lengths, tries))
     force.setOutputsForces(True)
     force.addGlobalParameter(PHASE_PARAMETER, 0.0)
     return BridgeForce(force, "torch", None)
 
 
-def _python_force(model, pairs, lengths):
+def _python_force(model, pairs, lengths, tries):
     if not hasattr(openmm, "PythonForce"):
         raise BackendMissing(
             "openmm.PythonForce needs OpenMM 8.5 or later, found "
             f"{openmm.Platform.getOpenMMVersion()}."
         )
-    call = PythonBridge(_eager_bridge(model, pairs, lengths), model)
+    call = PythonBridge(eager_bridge(model, pairs, lengths, tries), model, tries)
     return BridgeForce(openmm.PythonForce(call, {PHASE_PARAMETER: 0.0}), "python", call)
-
-
-def _eager_bridge(model, pairs, lengths):
-    device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
-    return JumpBridge(JumpCall(model), model.spec, pairs, lengths).to(device)
 
 
 _BUILDERS = {"python-torch": _python_torch_force, "torch": _torch_force, "python": _python_force}

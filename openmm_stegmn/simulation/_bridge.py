@@ -19,7 +19,6 @@ The window is shown anew at every jump, so nothing here outlives a jump and a re
 it.
 """
 
-import warnings
 from typing import Final
 
 import torch
@@ -107,7 +106,7 @@ class JumpBridge(nn.Module):
         elif now == self.jump_phase:
             answer, change = self.displacement(shown * self.scale)
         elif now == self.check_phase:
-            answer = self.constraint_error(shown)
+            answer = constraint_error(shown, self.pairs, self.lengths)
         elif now == self.turn_phase:
             change = torch.matmul(self.rotations, shown.unsqueeze(-1)).squeeze(-1) - shown
         return answer, change
@@ -130,27 +129,11 @@ class JumpBridge(nn.Module):
             unusable, change = self.zero + 1.0, self.nothing
         return unusable, change
 
-    def constraint_error(self, positions: torch.Tensor):
-        """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
-        worst = self.zero
-        if self.pairs.size(0) > 0:
-            arms = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
-            worst = (arms.pow(2).sum(1).sqrt() / self.lengths - 1.0).abs().max()
-        return worst
 
-
-def scripted_bridge(model, pairs, lengths):
-    """Trace a model's ``jump`` and script the bridge around it, for `openmmtorch.TorchForce`."""
-    generator = torch.Generator().manual_seed(0)
-    # Any shape of atoms that do not coincide will do for tracing: the model's graph of operations
-    # does not depend on it.
-    base = 3.0 * torch.randn(model.spec.n_atoms, 3, generator=generator, dtype=torch.float64)
-    steps = 0.05 * torch.randn(
-        model.history, model.spec.n_atoms, 3, generator=generator, dtype=torch.float64
-    )
-    window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
-    with torch.no_grad(), warnings.catch_warnings():
-        # The shapes that a trace takes for constants are constant here.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        jump = torch.jit.trace(JumpCall(model), (window, base), check_trace=False)
-    return torch.jit.script(JumpBridge(jump, model.spec, pairs, lengths))
+def constraint_error(positions: torch.Tensor, pairs: torch.Tensor, lengths: torch.Tensor):
+    """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
+    worst = torch.zeros((), dtype=positions.dtype, device=positions.device)
+    if pairs.size(0) > 0:
+        arms = positions[pairs[:, 0]] - positions[pairs[:, 1]]
+        worst = (arms.pow(2).sum(1).sqrt() / lengths - 1.0).abs().max()
+    return worst

@@ -8,7 +8,7 @@ from ..units import to_angstrom
 from ._backends import BRIDGE_NAME
 from ._constraints import system_constraints
 from ._context import system_in_use
-from ._jump_integrator import BRIDGE_GROUP
+from ._member import BRIDGE_GROUP
 
 #: Masses (Da) closer than this are the same: force fields round differently, isotopes and
 #: repartitioning differ by more.

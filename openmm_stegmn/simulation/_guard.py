@@ -3,7 +3,7 @@
 Whatever the guard, a jump that is not finite or breaks a constraint is rejected; `none` asks for
 nothing more. A rejected jump leaves positions and velocities exactly as they were.
 
-What a guard can *not* do is make a jump exact. Metropolis acceptance leaves the Boltzmann
+What a guard alone can *not* do is make a jump exact. Metropolis acceptance leaves the Boltzmann
 distribution alone only together with the proposal's density, conditioned on the current frame
 alone; the jumps of a model without a density are deterministic maps, and no acceptance test of the
 energy makes them unbiased. `kind_of_jump` says which is which.
@@ -18,6 +18,7 @@ GUARDS = ("none", "energy", "metropolis")
 #: cost of two atoms that overlap.
 DEFAULT_ENERGY_THRESHOLD = 40.0
 
+EXACT = "exact"
 DETERMINISTIC = "deterministic"
 APPROXIMATE = "approximate dynamics"
 
@@ -70,11 +71,26 @@ class Guard:
         return self.name
 
 
-def kind_of_jump(model):
-    """What the jumps of a model are: "deterministic" without a proposal density, else "approximate
-    dynamics".
+def kind_of_jump(model, has_thermostat=False):
+    """What the jumps of a model are.
 
-    "exact" needs the density of the proposal inside the acceptance test, which no model of the
-    registry has yet.
+    ========================  ======================================================================
+    ``deterministic``         of a model without a density: no acceptance test makes them exact
+    ``approximate dynamics``  drawn from a density of the whole window, or between legs that do not
+                              sample the Boltzmann distribution themselves
+    ``exact``                 drawn from a density of the current frame alone, with a block of bonds
+                              that is chosen without looking at it, and accepted by Metropolis and
+                              Hastings with both densities (`MoveIntegrator`); velocities are drawn
+                              anew. The Boltzmann distribution at the temperature of the legs is
+                              left unchanged, whatever the network has learned
+    ========================  ======================================================================
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    has_thermostat : bool
+        Whether the physical integrator has one, at the temperature of the acceptance test.
     """
-    return APPROXIMATE if model.has_density else DETERMINISTIC
+    if not model.has_density:
+        return DETERMINISTIC
+    return EXACT if has_thermostat and not model.uses_window else APPROXIMATE

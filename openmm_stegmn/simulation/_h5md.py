@@ -92,9 +92,9 @@ class H5MDFile:
         return len(self._series["position"])
 
     @property
-    def last_time(self):
-        """Time of the last frame, ps; minus infinity without one."""
-        return float(self._series["time"][-1]) if self.n_frames else -np.inf
+    def last_step(self):
+        """Step of the last frame; -1 without one."""
+        return int(self._series["step"][-1]) if self.n_frames else -1
 
     def truncate(self, step):
         """Drop the frames later than `step`, and what a killed run left of an unfinished one."""

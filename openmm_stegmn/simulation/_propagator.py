@@ -2,12 +2,16 @@
 
 import math
 import warnings
+from numbers import Integral
 
 from ._backends import build_bridge_force
 from ._compatibility import check_fit, check_integrator, leftover_bridge, steps_per_frame
 from ._constraints import system_constraints, worst_constraint_error
 from ._guard import DEFAULT_ENERGY_THRESHOLD, Guard, kind_of_jump
-from ._jump_integrator import BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS, JumpIntegrator
+from ._jump_integrator import JumpIntegrator
+from ._member import ACCEPTED, BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS
+from ._move_bridge import MOST_TRIES
+from ._move_integrator import MoveIntegrator
 from ._schedule import Schedule
 from ._statistics import FrameRecord, JumpStatistics, Origin
 from ._stepping import HybridStepping, in_kelvin
@@ -22,6 +26,10 @@ class STEGMNPropagator(HybridStepping):
     step and, if it is kept, advances the clock by the model's frame interval (times its horizon). A
     rejected jump counts as a step, advances no clock, leaves positions and velocities bit for bit
     as they were, and ends the row of jumps.
+
+    A model with a density makes *exact* jumps: Monte Carlo moves, `tries` in each jump, after which
+    averages over all frames are Boltzmann averages. They advance no clock, and each makes a frame
+    whether or not it moved anything, since a frame that is hard to leave counts again.
 
     The state that the schedule needs lives in OpenMM's own variables: `Simulation.saveCheckpoint`
     and `saveState` carry it, and a run goes on from a checkpoint exactly as if it had not stopped.
@@ -54,6 +62,8 @@ class STEGMNPropagator(HybridStepping):
         How OpenMM calls the model.
     temperature : float or openmm.unit.Quantity, optional
         K, for "maxwell" and "metropolis". Default: the integrator's own, followed when it changes.
+    tries : int, optional
+        Trials in a jump of a model with a density, which draws them in one evaluation. Default 8.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     seed : int, optional
@@ -82,6 +92,7 @@ class STEGMNPropagator(HybridStepping):
         velocities="maxwell",
         backend="auto",
         temperature=None,
+        tries=None,
         constraint_tolerance=1e-5,
         seed=None,
     ):
@@ -93,13 +104,16 @@ class STEGMNPropagator(HybridStepping):
             )
         check_integrator(integrator)
         check_fit(system, topology, model)
+        tries = _check_density(model, guard, velocities, tries)
+        interval = float(model.frame_interval)
         schedule = Schedule(
             history=model.history,
             horizon=model.horizon,
-            frame_interval=float(model.frame_interval),
+            frame_interval=interval,
             steps_per_frame=steps_per_frame(model, integrator),
             md_frames=md_frames,
             jumps=jumps,
+            jump_time=0.0 if model.has_density else interval * model.horizon,
         )
         needs_temperature = velocities == "maxwell" or jump_guard.needs_temperature
         if temperature is not None:
@@ -111,12 +125,14 @@ class STEGMNPropagator(HybridStepping):
             )
         self._pairs, self._lengths = system_constraints(system)
         leftover = leftover_bridge(system)
-        bridge = build_bridge_force(backend, model, self._pairs, self._lengths)
+        bridge = build_bridge_force(backend, model, self._pairs, self._lengths, tries)
 
         super().__init__()
-        jumper = JumpIntegrator(
-            schedule, jump_guard, velocities, float(constraint_tolerance), resting_mass(system)
-        )
+        tolerance, mass = float(constraint_tolerance), resting_mass(system)
+        if model.has_density:
+            jumper = MoveIntegrator(schedule, tries, tolerance, mass)
+        else:
+            jumper = JumpIntegrator(schedule, jump_guard, velocities, tolerance, mass)
         _share_seed(integrator, jumper, seed)
         groups = integrator.getIntegrationForceGroups()
         integrator.setIntegrationForceGroups(groups & PHYSICS_GROUPS)
@@ -128,7 +144,8 @@ class STEGMNPropagator(HybridStepping):
 
         self._guard, self._velocities, self._seed = jump_guard, velocities, seed
         self._model = (model.spec.architecture, model.sha256)
-        self._kind = kind_of_jump(model)
+        self._kind = kind_of_jump(model, hasattr(integrator, "getTemperature"))
+        self._tries, self._jumper_has_density = tries, model.has_density
         if temperature is not None or hasattr(integrator, "getTemperature"):
             _warn_of_temperature(self._current_temperature(), model.spec.temperature)
 
@@ -162,7 +179,7 @@ class STEGMNPropagator(HybridStepping):
         broken = self._jumper["cause"] == NONFINITE
         return FrameRecord(
             origin,
-            int(origin == Origin.JUMP),
+            int(self._jumper["cause"] == ACCEPTED),
             math.inf if broken else self._jumper["energy_change"],
             self._jumper["constraint_error"],
         )
@@ -184,7 +201,8 @@ class STEGMNPropagator(HybridStepping):
 
     @property
     def jump_kind(self):
-        """What the jumps are: "deterministic" or "approximate dynamics" (see `kind_of_jump`)."""
+        """What the jumps are: "exact", "approximate dynamics" or "deterministic", see
+        `kind_of_jump`."""
         return self._kind
 
     def constraint_error(self, positions):
@@ -198,7 +216,7 @@ class STEGMNPropagator(HybridStepping):
             "model": architecture,
             "model_sha256": sha256 or "",
             "jump_kind": self._kind,
-            "guard": str(self._guard),
+            "guard": self._guard_text(),
             "velocities": self._velocities,
             "seed": -1 if self._seed is None else int(self._seed),
             "frame_interval": self._schedule.frame_interval,
@@ -214,8 +232,13 @@ class STEGMNPropagator(HybridStepping):
             f"{schedule.frame_interval:g} ps ({schedule.steps_per_frame} steps of "
             f"{type(self._physics).__name__}), then {schedule.jumps} "
             f"jump{'s' if schedule.jumps > 1 else ''} by {self._model[0]!r}; {self._kind} jumps; "
-            f"guard {self._guard}; velocities {self._velocities}; backend {self.backend}>"
+            f"guard {self._guard_text()}; velocities {self._velocities}; backend {self.backend}>"
         )
+
+    def _guard_text(self):
+        if self._jumper_has_density:
+            return f"metropolis ({self._tries} tries, with both densities)"
+        return str(self._guard)
 
     def __copy__(self):
         raise TypeError(
@@ -225,6 +248,31 @@ class STEGMNPropagator(HybridStepping):
 
     def __reduce__(self):
         self.__copy__()
+
+
+def _check_density(model, guard, velocities, tries):
+    """Tries in a jump, after checking what a model with a density asks for."""
+    if not model.has_density:
+        if tries is not None:
+            raise ValueError(
+                f"tries={tries} is for models with a density, and {model.spec.architecture!r} has "
+                "none: leave it out."
+            )
+        return 1
+    if guard != "metropolis" or velocities != "maxwell":
+        raise ValueError(
+            f"{model.spec.architecture!r} draws its jumps from a density, which are exact only "
+            f"with guard='metropolis' and velocities='maxwell': found guard={guard!r} and "
+            f"velocities={velocities!r}."
+        )
+    tries = 8 if tries is None else tries
+    if not isinstance(tries, Integral) or not 1 <= tries <= MOST_TRIES:
+        raise ValueError(f"tries must be a whole number from 1 to {MOST_TRIES}, found {tries}.")
+    if model.horizon != 1:
+        raise ValueError(
+            f"A model with a density makes one frame a jump, found horizon {model.horizon}."
+        )
+    return int(tries)
 
 
 def _share_seed(integrator, jumper, seed):

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from openmm import unit
 
-from ._bridge import PHASE_PARAMETER, JumpBridge, JumpCall
+from ._bridge import PHASE_PARAMETER
+from ._make_bridge import eager_bridge
 
 
 class PythonBridge:
-    """Run a `JumpBridge` for ``openmm.PythonForce`` or ``openmmtorch.PythonTorchForce``.
+    """Run a bridge for ``openmm.PythonForce`` or ``openmmtorch.PythonTorchForce``.
 
     OpenMM pickles this object as soon as it makes a force of it, and again into every serialised
     System. What is pickled is the path of the model file with its SHA-256 and the constraints,
@@ -22,12 +23,14 @@ class PythonBridge:
 
     Parameters
     ----------
-    bridge : JumpBridge
+    bridge : JumpBridge or MoveBridge
     model : TrajectoryModel
+    tries : int
+        Trials in a jump of a model with a density.
     """
 
-    def __init__(self, bridge, model):
-        self._bridge = bridge
+    def __init__(self, bridge, model, tries=1):
+        self._bridge, self._tries = bridge, tries
         self._source = None if model.source is None else str(model.source)
         self._sha256 = model.sha256
         self._pairs = bridge.pairs.tolist()
@@ -37,7 +40,7 @@ class PythonBridge:
         self._nothing = np.zeros((model.spec.n_atoms, 3))
 
     def __call__(self, state, positions=None):
-        """Answer OpenMM: an energy and forces (see the phases of `JumpBridge`)."""
+        """Answer OpenMM: an energy and forces (see the phases of the bridge)."""
         phase = state.getParameters()[PHASE_PARAMETER]
         as_tensor = positions is not None
         if self._bridge is None:
@@ -70,12 +73,14 @@ class PythonBridge:
             "sha256": self._sha256,
             "pairs": self._pairs,
             "lengths": self._lengths,
+            "tries": self._tries,
         }
 
     def __setstate__(self, state):
         self._bridge = None
         self._source, self._sha256 = state["source"], state["sha256"]
         self._pairs, self._lengths = state["pairs"], state["lengths"]
+        self._tries = state["tries"]
         self._error = None
         # No propagator knows this copy, so nobody would raise an error that it kept.
         self._keeps_errors = False
@@ -98,5 +103,5 @@ class PythonBridge:
             )
         pairs = torch.tensor(self._pairs, dtype=torch.int64).reshape(-1, 2)
         lengths = torch.tensor(self._lengths, dtype=torch.float64)
-        self._bridge = JumpBridge(JumpCall(model), model.spec, pairs, lengths)
+        self._bridge = eager_bridge(model, pairs, lengths, self._tries)
         self._nothing = np.zeros((model.spec.n_atoms, 3))

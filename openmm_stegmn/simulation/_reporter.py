@@ -117,7 +117,7 @@ class HybridReporter:
         if self._mode == "r+":
             file = self._open_existing(settings)
             file.truncate(simulation.context.getStepCount())
-            if file.last_time >= _time(state):
+            if file.last_step >= simulation.context.getStepCount():
                 # The frame of this moment is there already; what comes next is new.
                 self._frames_seen = self._propagator.statistics.frames
         else:

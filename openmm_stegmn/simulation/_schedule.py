@@ -22,6 +22,8 @@ class Schedule:
         Physical frames between rows of jumps.
     jumps : int
         Jumps in a row.
+    jump_time : float
+        Time by which an accepted jump advances the clock, ps: 0 for a Monte Carlo move.
     """
 
     history: int
@@ -30,6 +32,7 @@ class Schedule:
     steps_per_frame: int
     md_frames: int
     jumps: int
+    jump_time: float
 
     def __post_init__(self):
         for count in (self.md_frames, self.jumps):
@@ -38,8 +41,3 @@ class Schedule:
                     "md_frames and jumps must be whole numbers, at least 1, found "
                     f"md_frames={self.md_frames} and jumps={self.jumps}."
                 )
-
-    @property
-    def jump_time(self):
-        """Time by which an accepted jump advances the clock, ps."""
-        return self.frame_interval * self.horizon

@@ -11,7 +11,7 @@ from ..units import GAS_CONSTANT
 from ._bridge import PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
-from ._jump_integrator import ACCEPTED, JUMP, PROJECT, RECORD
+from ._member import ACCEPTED, JUMP, PROJECT, RECORD
 from ._velocities import velocity_lag
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1

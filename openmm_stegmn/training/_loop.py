@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, RandomSampler
 from ..data import WindowSet, reverse_time
 from ._best import KeepBest
 from ._config import TrainingConfig
+from ._proposal_task import ProposalTask
 from ._tasks import PositionTask, TorsionTask
 
 # Windows that least squares sees, and that validation looks at: more change nothing that counts.
@@ -30,7 +31,8 @@ def train(
     """Train a model in place.
 
     The closed-form part is set by least squares first; a model that has nothing else is done then.
-    Others are trained on torsions if they turn rotatable bonds, else on positions.
+    Others are trained on torsions if they turn rotatable bonds, else on positions; those with a
+    density by maximum likelihood, on windows as long as the longest of their times.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def train(
     config = config or TrainingConfig()
     _fit(model, windows, config, accelerator)
     if not model.closed_form:
-        kind = TorsionTask if model.kinematics == "articulated" else PositionTask
+        kind = _task(model)
         if validation is not None:
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
@@ -72,9 +74,15 @@ def train(
         with warnings.catch_warnings():
             # Numbers need no worker processes.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            trainer.fit(task, *_loaders(windows, validation, config))
+            trainer.fit(task, *_loaders(task, config))
         best.restore(model)
     return model.cpu().eval()
+
+
+def _task(model):
+    if model.has_density:
+        return ProposalTask
+    return TorsionTask if model.kinematics == "articulated" else PositionTask
 
 
 def _average(decay, averaged, current, count):
@@ -98,16 +106,18 @@ def _fit(model, windows, config, accelerator):
     model.to(device).fit(window, target)
 
 
-def _loaders(windows, validation, config):
+def _loaders(task, config):
     # Only numbers of windows are loaded: the frames stay on the device that trains.
-    numbers = range(len(windows) * (2 if config.time_reversal else 1))
+    directions = 2 if config.time_reversal else 1
+    numbers = range(len(task.windows) * task.variants * directions)
     generator = torch.Generator().manual_seed(config.seed)
     sampler = RandomSampler(
         numbers, replacement=True, num_samples=config.steps * config.batch_size,
         generator=generator,
     )  # fmt: skip
     loaders = [DataLoader(numbers, batch_size=config.batch_size, sampler=sampler)]
-    if validation is not None:
+    if task.validation is not None:
         # No gradients: more windows at a time take no more memory.
-        loaders.append(DataLoader(range(len(validation)), batch_size=4 * config.batch_size))
+        numbers = range(len(task.validation) * task.variants)
+        loaders.append(DataLoader(numbers, batch_size=4 * config.batch_size))
     return loaders

@@ -17,7 +17,7 @@ _SAMPLE, _BLOCK = 4_000, 250
 class JumpTask(lightning.LightningModule, ABC):
     """Fit the next frame of windows, given by number.
 
-    Numbers from ``len(windows)`` on are the same windows backwards in time.
+    Numbers from ``len(windows) * variants`` on are the same backwards in time.
 
     Parameters
     ----------
@@ -39,6 +39,11 @@ class JumpTask(lightning.LightningModule, ABC):
         with torch.no_grad():
             self._measure(*(part.to(device) for part in windows.subset(_SAMPLE).take(slice(None))))
 
+    @property
+    def variants(self) -> int:
+        """Examples that each window gives in each direction of time."""
+        return 1
+
     @abstractmethod
     def _measure(self, window, target):
         """Set the scales of the loss."""
@@ -55,20 +60,23 @@ class JumpTask(lightning.LightningModule, ABC):
 
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""
-        count = len(self.windows)
-        window, target = self.windows.take(index % count)
-        backwards = (index >= count)[:, None, None, None]
-        mirrored, before = reverse_time(window, target)
-        window = torch.where(backwards, mirrored, window)
-        target = torch.where(backwards[:, 0], before, target)
-        loss = self.loss(window, target)
+        loss = self.loss(*self.example(self.windows, index))
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def validation_step(self, index, _):
         """Loss of validation windows."""
-        loss = self.loss(*self.validation.take(index))
+        loss = self.loss(*self.example(self.validation, index))
         self.log("validation", loss, prog_bar=True, batch_size=len(index))
+
+    def example(self, windows, index):
+        """What a loss takes: windows and targets of some numbers."""
+        count = len(windows)
+        window, target = windows.take(index % count)
+        backwards = (index >= count)[:, None, None, None]
+        mirrored, before = reverse_time(window, target)
+        window = torch.where(backwards, mirrored, window)
+        return window, torch.where(backwards[:, 0], before, target)
 
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""

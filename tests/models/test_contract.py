@@ -123,6 +123,8 @@ def _relabel(model, other, atoms, bonds):
             n = value.shape[0]
             order = torch.as_tensor(bonds if n == len(bonds) else atoms)
             state[part] = value.reshape(n, -1, n)[order][:, :, order].reshape(value.shape)
+    if "centres" in state:
+        state["centres"] = state["centres"][bonds]
     for part in ("arm_weights", "mean_length"):
         name = f"mechanism.regression.{part}"
         if name in state:
@@ -240,9 +242,16 @@ def test_gradients_are_finite(name, kind):
 def test_deterministic(model, window):
     assert torch.equal(model(window), model(window))
     proposal = model.propose(window, torch.Generator().manual_seed(0))
-    assert torch.equal(proposal.frames, model(window))
     assert proposal.velocities is None
-    assert proposal.log_density is None
+    if model.has_density:
+        again = model.propose(window, torch.Generator().manual_seed(0))
+        other = model.propose(window, torch.Generator().manual_seed(1))
+        assert torch.equal(proposal.frames, again.frames)
+        assert not torch.equal(proposal.frames, other.frames)
+        assert torch.isfinite(proposal.log_density)
+    else:
+        assert torch.equal(proposal.frames, model(window))
+        assert proposal.log_density is None
 
 
 def test_roll_out(name, molecule, window):

@@ -19,7 +19,7 @@ from alanine import (
     window,
 )
 
-from openmm_stegmn.simulation._jump_integrator import PROJECT
+from openmm_stegmn.simulation._member import PROJECT
 
 FRAME = STEPS_PER_FRAME * TIME_STEP
 CYCLE = MD_FRAMES * STEPS_PER_FRAME + 1

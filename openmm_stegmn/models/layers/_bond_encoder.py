@@ -1,0 +1,128 @@
+"""Features of the rotatable bonds of one frame, for a density of their turns."""
+
+import torch
+from torch import Tensor, nn
+
+from ._perceptron import Perceptron
+
+_HARMONICS = 3
+# Bonds whose axes are further apart than this attend to each other alike.
+_FAR = 5
+# Lengths and angles count for a bond whose axis has one of their atoms within so many bonds.
+_NEAR = 1
+
+
+class BondEncoder(nn.Module):
+    """Attention between the rotatable bonds of a frame.
+
+    Each bond starts with what kind it is, harmonics of its torsion, whether and how far it turns
+    for certain, and the lengths and angles about it; turning bonds changes none of the latter, so
+    that they are the same before a jump and after it.
+
+    Parameters
+    ----------
+    context : MoleculeContext
+    folds : Tensor, ``(n_bonds,)``
+        Of the torsions' symmetry.
+    hidden, layers, heads : int
+    """
+
+    def __init__(self, context, folds: Tensor, hidden: int, layers: int, heads: int):
+        super().__init__()
+        body, hops = context.body, context.hops.long()
+        axes = body.torsion_atoms[:, 1:3]
+        # Kinds of pairs have a direction, in which lengths and torsions do not differ.
+        alike = torch.minimum(context.pair_kinds, context.pair_kinds.T)
+        kinds = torch.unique(alike[axes[:, 0], axes[:, 1]], return_inverse=True)[1]
+        apart = hops[axes[:, None, :, None], axes[None, :, None, :]].amin((2, 3)).clamp_max(_FAR)
+        pairs = ((hops >= 1) & (hops <= 2)).triu().nonzero()
+        to_axis = hops[:, axes].amin(2)
+        near = (to_axis[pairs[:, 0]] <= _NEAR) | (to_axis[pairs[:, 1]] <= _NEAR)
+        pair_kinds = torch.unique(alike[pairs[:, 0], pairs[:, 1]], return_inverse=True)[1]
+        for name, value in (
+            ("folds", folds), ("kinds", kinds), ("apart", apart), ("pairs", pairs),
+            ("near", near.T.to(torch.float32)), ("pair_kinds", pair_kinds),
+        ):  # fmt: skip
+            self.register_buffer(name, value, persistent=False)
+        n_kinds = int(pair_kinds.max()) + 1
+        self.register_buffer("mean", torch.zeros(n_kinds))
+        self.register_buffer("deviation", torch.ones(n_kinds))
+        self.kind = nn.Embedding(int(kinds.max()) + 1, hidden)
+        self.shape = nn.Embedding(n_kinds, hidden)
+        nn.init.normal_(self.shape.weight, std=0.1)
+        self.inputs = nn.Linear(2 * _HARMONICS + 4, hidden)
+        self.layers = nn.ModuleList(BondLayer(hidden, heads, _FAR + 1) for _ in range(layers))
+
+    @torch.no_grad()
+    def calibrate(self, frames: Tensor) -> None:
+        """Set the scales of lengths and angles from frames ``(n, N, 3)``."""
+        lengths = self._lengths(frames).double()
+        kinds = nn.functional.one_hot(self.pair_kinds).double()
+        share = kinds / kinds.sum(0)
+        mean = lengths.mean(0) @ share
+        square = (lengths - mean[self.pair_kinds]).square().mean(0) @ share
+        self.mean.copy_(mean)
+        self.deviation.copy_(square.sqrt().clamp_min(1e-3))
+
+    def forward(self, frame: Tensor, torsions: Tensor, block: Tensor, turns: Tensor, lag: Tensor):
+        """Features ``(B, n_bonds, hidden)``.
+
+        Parameters
+        ----------
+        frame : Tensor, ``(B, N, 3)``
+        torsions, turns : Tensor, ``(B, n_bonds)``
+            rad, of one handedness; how far bonds outside the block turn.
+        block : Tensor, ``(B, n_bonds)``
+            1 for bonds whose density is asked for.
+        lag : Tensor, ``(B,)``
+            Logarithm of the time from now, in frame intervals.
+        """
+        harmonics = torch.arange(1, _HARMONICS + 1, dtype=frame.dtype, device=frame.device)
+        angles = (torsions * self.folds).unsqueeze(-1) * harmonics
+        others = ((1 - block) * turns * self.folds).unsqueeze(-1)
+        given = torch.cat(
+            [
+                torch.cos(angles), torch.sin(angles), torch.cos(others), torch.sin(others),
+                block.unsqueeze(-1), lag[:, None, None].expand_as(others),
+            ],
+            -1,
+        )  # fmt: skip
+        kinds = self.pair_kinds
+        shape = (self._lengths(frame) - self.mean[kinds]) / self.deviation[kinds]
+        about = self.near.to(frame.dtype) @ (shape.unsqueeze(-1) * self.shape(kinds))
+        h = self.kind(self.kinds) + self.inputs(given) + about
+        for layer in self.layers:
+            h = layer(h, self.apart)
+        return h
+
+    def _lengths(self, frame):
+        arms = frame[..., self.pairs[:, 1], :] - frame[..., self.pairs[:, 0], :]
+        return torch.linalg.vector_norm(arms, dim=-1)
+
+
+class BondLayer(nn.Module):
+    """Attention with a bias by how far bonds are apart, and a perceptron; both added.
+
+    Parameters
+    ----------
+    hidden, heads, distances : int
+    """
+
+    def __init__(self, hidden: int, heads: int, distances: int):
+        super().__init__()
+        self.heads = heads
+        self.first, self.second = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
+        self.project = nn.Linear(hidden, 3 * hidden)
+        self.out = nn.Linear(hidden, hidden)
+        self.bias = nn.Embedding(distances, heads)
+        self.perceptron = Perceptron(hidden, 2 * hidden, hidden)
+
+    def forward(self, h: Tensor, apart: Tensor) -> Tensor:
+        """``(B, n_bonds, hidden)`` from the same and distances ``(n_bonds, n_bonds)``."""
+        parts = self.project(self.first(h)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = parts.movedim(1, -2).unbind(1)  # (B, heads, n_bonds, d)
+        bias = self.bias(apart).movedim(-1, 0)
+        score = query @ key.transpose(-1, -2) / key.shape[-1] ** 0.5 + bias
+        gathered = (score.softmax(-1) @ value).transpose(1, 2).flatten(2)
+        h = h + self.out(gathered)
+        return h + self.perceptron(self.second(h))

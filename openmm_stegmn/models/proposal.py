@@ -1,0 +1,258 @@
+"""A density of turns of the rotatable bonds, for Monte Carlo moves that are exact."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..mechanics import wrap_angle
+from ._handedness import Handedness
+from ._interface import Proposal, TrajectoryModel
+from ._registry import register
+from ._rotor_symmetry import rotor_folds
+from ._spec import ModelSpec
+from .layers._bond_encoder import BondEncoder
+from .layers._wrapped_normal import GREATEST_WIDTH, wrap_period, wrapped_normal_log_density
+
+# Narrowest width, rad: a density has no spikes.
+_NARROWEST = 0.03
+# Widths before training, in periods
+_FIRST_WIDTH = 0.06
+
+
+@register("stegmn-proposal")
+class TorsionProposal(TrajectoryModel):
+    r"""Where the rotatable bonds may turn within a time τ, as a density that is drawn from.
+
+    .. math:: q(Δq | x, τ) = \sum_k w_k \prod_{b ∈ B} \mathcal{N}_{P_b}(Δq_b; μ_{kb}, σ_{kb})
+
+    with wrapped normals of period :math:`P_b = 2π / n_b`, n the symmetry of what turns. Weights,
+    means and widths come from attention between the bonds of the *current frame alone*
+    (:class:`BondEncoder`). Components are shared by all bonds, so that they turn together.
+
+    With blocks, a move turns the bonds of a contiguous part B of the molecule; which part is drawn
+    without looking at the frame, so that the way back has the same chance. The network is trained
+    for all parts, given how far the others turn, which in a move they do not.
+
+    Lengths and angles are those of the frame. The Jacobian of such a move is one, so accepting it
+    with :math:`\min(1, e^{-βΔU} q(-Δq | x') / q(Δq | x))` leaves the Boltzmann distribution
+    unchanged, whatever the network has learned. Equivariant to rotation, translation and
+    reflection.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Only the last frame of a window is looked at.
+    components, hidden, layers, heads : int
+        Number of components; width, layers and heads of the attention.
+    lags : list of int
+        Times that it is trained for, in frame intervals.
+    lag : int
+        Time that it draws for, one within the range of ``lags``.
+    block : int or None
+        Most bonds that a move turns; None for all at once.
+    """
+
+    kinematics = "articulated"
+    has_density = True
+    uses_window = False
+
+    def __init__(
+        self, spec: ModelSpec, *, components: int = 48, hidden: int = 64, layers: int = 2,
+        heads: int = 4, lags=(1, 2, 5, 10, 20, 50), lag: int = 10, block: int | None = None,
+    ):  # fmt: skip
+        super().__init__(spec)
+        body = self.context.body
+        if body.n_bonds == 0:
+            raise ValueError("stegmn-proposal turns rotatable bonds, and this molecule has none")
+        if hidden % heads:
+            raise ValueError(f"hidden = {hidden} cannot be shared by heads = {heads}")
+        if components < 1 or (block is not None and block < 1):
+            raise ValueError(f"components = {components} and block = {block}: at least 1")
+        if not lags or min(lags) < 1 or not min(lags) <= lag <= max(lags):
+            raise ValueError(f"lag = {lag} must lie within lags = {list(lags)}, all at least 1")
+        self.components, self.lags = components, tuple(lags)
+        self.block = None if block is None or block >= body.n_bonds else block
+        folds = rotor_folds(self.context)
+        self.handedness = Handedness(self.context)
+        self.encoder = BondEncoder(self.context, folds, hidden, layers, heads)
+        self.register_buffer("folds", folds, persistent=False)
+        self.register_buffer("lag", torch.tensor(math.log(lag)), persistent=False)
+        #: Directions of the means on the circle, before the network adds to them.
+        self.centres = nn.Parameter(torch.randn(body.n_bonds, components, 2))
+        self.of_bond = nn.Linear(hidden, 4 * components)
+        self.of_all = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, components))
+        for last in (self.of_bond, self.of_all[1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    @property
+    def n_noise(self) -> int:
+        """Random numbers that one draw takes."""
+        return len(self.folds) + 2
+
+    def mixture(self, frame: Tensor, turns: Tensor, block: Tensor, lag: Tensor):
+        """Components of the density of frames ``(B, N, 3)``.
+
+        Parameters
+        ----------
+        frame : Tensor, ``(B, N, 3)``
+        turns, block : Tensor, ``(B, n_bonds)``
+            See :class:`BondEncoder`.
+        lag : Tensor, ``(B,)``
+            Logarithm of the time in frame intervals.
+
+        Returns
+        -------
+        log_weights, means, widths : Tensor
+            ``(B, K)``; ``(B, n_bonds, K)``, rad.
+        """
+        torsions = self.context.body.torsions(frame)
+        hand = self.handedness(frame, torsions)
+        h = self.encoder(frame, hand * torsions, block, hand * turns, lag)
+        keep, along, across, width = self.of_bond(h).unflatten(-1, (4, -1)).unbind(-2)
+        folds = self.folds.unsqueeze(-1)
+        now = (hand * torsions * self.folds).unsqueeze(-1)
+        direction = torch.atan2(
+            self.centres[..., 1] + across + keep * torch.sin(now),
+            self.centres[..., 0] + along + keep * torch.cos(now),
+        )
+        means = hand.unsqueeze(-1) * wrap_angle(direction - now) / folds
+        period = 2 * math.pi / folds
+        # Softly between its bounds
+        first = math.log(_FIRST_WIDTH / (GREATEST_WIDTH - _FIRST_WIDTH))
+        widths = _NARROWEST / folds + (GREATEST_WIDTH * period - _NARROWEST / folds) * (
+            torch.sigmoid(first + width)
+        )
+        pooled = (block.unsqueeze(-1) * h).sum(1) / block.sum(1, keepdim=True)
+        return self.of_all(pooled).log_softmax(-1), means, widths
+
+    def log_density(
+        self, frame: Tensor, turns: Tensor, block: Tensor | None = None, lag: Tensor | None = None
+    ) -> Tensor:
+        """Logarithm of the density of turns, given those of bonds outside the block.
+
+        Parameters
+        ----------
+        frame : Tensor, ``(B, N, 3)``
+            Å.
+        turns : Tensor, ``(B, n_bonds)``
+            rad.
+        block : Tensor, ``(B, n_bonds)``, optional
+            1 for bonds of the block; by default all.
+        lag : Tensor, ``(B,)``, optional
+            By default the model's own.
+
+        Returns
+        -------
+        Tensor, ``(B,)``
+            log(1/rad) for each bond of the block; over one period, which holds one of the equal
+            positions.
+        """
+        block = torch.ones_like(turns) if block is None else block
+        lag = self.lag.expand(len(turns)) if lag is None else lag
+        return self._log_density(*self.mixture(frame, turns, block, lag), turns, block)
+
+    def _log_density(self, log_weights, means, widths, turns, block):
+        period = (2 * math.pi / self.folds).to(turns).unsqueeze(-1)
+        deviation = wrap_period(turns.unsqueeze(-1) - means, period)
+        each = wrapped_normal_log_density(deviation, widths, period)
+        return torch.logsumexp(log_weights + (block.unsqueeze(-1) * each).sum(1), -1)
+
+    def draw(self, frame: Tensor, noise: Tensor):
+        """Draw turns, as a function of random numbers.
+
+        Parameters
+        ----------
+        frame : Tensor, ``(B, N, 3)``
+            Å.
+        noise : Tensor, ``(B, n_bonds + 2)``
+            Independent, normally distributed.
+
+        Returns
+        -------
+        turns, block : Tensor, ``(B, n_bonds)``
+        log_density : Tensor, ``(B,)``
+        """
+        block = self.draw_block(noise[:, 0])
+        nothing = torch.zeros_like(block)
+        mixture = self.mixture(frame, nothing, block, self.lag.expand(len(block)))
+        log_weights, means, widths = mixture
+        uniform = torch.special.ndtr(noise[:, 1:2])
+        below = log_weights.exp().cumsum(-1) <= uniform
+        chosen = below.sum(-1).clamp_max(self.components - 1)[:, None, None]
+        chosen = chosen.expand(-1, means.shape[1], 1)
+        mean, width = (part.gather(-1, chosen).squeeze(-1) for part in (means, widths))
+        period = (2 * math.pi / self.folds).to(mean)
+        # Mirror images get mirror images of the same noise.
+        hand = self.handedness(frame, self.context.body.torsions(frame))
+        turns = block * wrap_period(mean + hand * width * noise[:, 2:], period)
+        return turns, block, self._log_density(*mixture, turns, block)
+
+    def draw_block(self, noise: Tensor) -> Tensor:
+        """Blocks ``(B, n_bonds)``, 1 for bonds that turn, from normal noise ``(B,)``."""
+        n_bonds = len(self.folds)
+        if self.block is None:
+            return torch.ones_like(noise).unsqueeze(-1).expand(-1, n_bonds)
+        # Blocks begin at any bond, and before the first: each bond is in as many.
+        starts = n_bonds + self.block - 1
+        uniform = torch.special.ndtr(noise)
+        last = (uniform * starts).floor().clamp_max(starts - 1).unsqueeze(-1)
+        bonds = torch.arange(n_bonds, dtype=noise.dtype, device=noise.device)
+        return ((bonds <= last) & (bonds > last - self.block)).to(noise.dtype)
+
+    def trials(self, base: Tensor, noise: Tensor):
+        """Independent proposals from one frame, and what Metropolis needs to know of each.
+
+        Parameters
+        ----------
+        base : Tensor, ``(n_atoms, 3)``
+            Å, in any precision.
+        noise : Tensor, ``(n, n_bonds + 2)``
+
+        Returns
+        -------
+        frames : Tensor, ``(n, n_atoms, 3)``
+            In the precision of ``base``.
+        log_ratio : Tensor, ``(n,)``
+            Logarithm of the density of the way back over that of the way there.
+        """
+        dtype = self.centres.dtype
+        start = base.expand(len(noise), -1, -1)
+        turns, block, there = self.draw(start.to(dtype), noise.to(dtype))
+        frames, _ = self.context.body.move(start, turns.to(base.dtype))
+        return frames, self.log_density(frames.to(dtype), -turns, block) - there
+
+    def jump(self, window: Tensor, base: Tensor):
+        """The move that noise of zero makes: of the component in the middle, to its mean."""
+        frame = base.reshape((-1,) + base.shape[-2:])
+        noise = self.centres.new_zeros(len(frame), self.n_noise)
+        turns, _, _ = self.draw(frame.to(self.centres.dtype), noise)
+        moved, rotations = self.context.body.move(frame, turns.to(base.dtype))
+        return moved.reshape(base.shape), rotations.reshape(base.shape + (3,))
+
+    def propose(self, window: Tensor, generator: torch.Generator | None = None) -> Proposal:
+        """Draw the next frame of each window, with the logarithm of its density."""
+        frame = window[..., -1, :, :].reshape((-1,) + window.shape[-2:])
+        noise = torch.randn(
+            len(frame), self.n_noise, generator=generator, dtype=frame.dtype, device=frame.device
+        )
+        turns, _, log_density = self.draw(frame, noise)
+        moved, _ = self.context.body.move(frame, turns)
+        shape = window.shape[:-3]
+        return Proposal(
+            moved.reshape((*shape, 1, *frame.shape[-2:])), log_density=log_density.reshape(shape)
+        )
+
+    @torch.no_grad()
+    def fit(self, windows: Tensor, targets: Tensor) -> None:
+        """Start with components at the torsions of some targets."""
+        body = self.context.body
+        self.encoder.calibrate(windows[:, -1])
+        number = torch.linspace(0, len(targets) - 1, self.components).round().long()
+        chosen = targets[number]
+        torsions = body.torsions(chosen)
+        angles = self.handedness(chosen, torsions) * torsions * self.folds
+        self.centres.copy_(
+            2 * torch.stack([torch.cos(angles), torch.sin(angles)], -1).movedim(0, 1)
+        )

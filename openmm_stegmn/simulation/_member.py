@@ -1,0 +1,118 @@
+"""What the second member of a propagator is, whatever its jumps: it records frames.
+
+Everything that must survive a restart is in it: the window in the per-DOF variables
+``h0 .. h{T-1}`` (oldest first), the schedule and the statistics in global variables. OpenMM's
+checkpoints and States carry both. Its step size is zero: the propagator sets clock and step count,
+which no integrator can do by itself.
+"""
+
+import openmm
+
+from ._velocities import add_projection
+
+#: What one step of this member does (``action``).
+RECORD, JUMP, PROJECT = range(3)
+
+#: Force groups of physics: all but the bridge's.
+BRIDGE_GROUP = 31
+PHYSICS_GROUPS = (1 << BRIDGE_GROUP) - 1
+
+#: Relative tolerance of the polish before a jump and of the velocities' constraints after it.
+POLISH_TOLERANCE = 1e-7
+
+#: Why a jump was rejected (``cause``); 0 is accepted.
+ACCEPTED, BY_ENERGY, NONFINITE, BY_CONSTRAINTS = range(4)
+
+_GLOBALS = (
+    "action", "kT", "velocity_lag",
+    # schedule
+    "window_frames", "leg_steps", "leg_frames", "burst", "rejection_pending",
+    # the jump in hand, and the last frame
+    "energy_before", "energy_after", "energy_change", "nonfinite", "constraint_error", "finite",
+    "constrained", "cause", "origin", "drift_x", "drift_y", "drift_z",
+    # statistics
+    "frames", "physical_steps", "attempted", "accepted", "rejected_energy", "rejected_nonfinite",
+    "rejected_constraints", "worst_constraint_error", "energy_change_sum",
+)  # fmt: skip
+
+
+class HybridMember(openmm.CustomIntegrator):
+    """Records frames and jumps; the base of what makes jumps. Not for use on its own.
+
+    Subclasses add the computations of ``action = JUMP`` and set :attr:`projects`.
+
+    Parameters
+    ----------
+    history : int
+        Frames in the window.
+    variables, dof_variables : sequence of str
+        Further global and per-DOF variables.
+    """
+
+    def __init__(self, history, variables=(), dof_variables=()):
+        super().__init__(0.0)
+        self.setIntegrationForceGroups(PHYSICS_GROUPS)
+        self.setConstraintTolerance(POLISH_TOLERANCE)
+        names = (*_GLOBALS, *variables)
+        self._index = {name: self.addGlobalVariable(name, 0.0) for name in names}
+        for name in ("x_before", "v_before", "base", "moved", *dof_variables):
+            self.addPerDofVariable(name, 0.0)
+        for frame in range(history):
+            self.addPerDofVariable(f"h{frame}", 0.0)
+        self._history = history
+        self.beginIfBlock(f"action = {RECORD}")
+        self._add_record()
+        self.addComputeGlobal("origin", "2*rejection_pending")
+        self.addComputeGlobal("rejection_pending", "0")
+        self.addComputeGlobal("leg_frames", "leg_frames+1")
+        self.endBlock()
+
+    def __getitem__(self, name):
+        """Value of a global variable."""
+        return self.getGlobalVariable(self._index[name])
+
+    def __setitem__(self, name, value):
+        self.setGlobalVariable(self._index[name], value)
+
+    def snapshot(self):
+        """Values of all global variables."""
+        return [self.getGlobalVariable(index) for index in self._index.values()]
+
+    def restore(self, snapshot):
+        """Put back what `snapshot` returned."""
+        for index, value in zip(self._index.values(), snapshot, strict=True):
+            self.setGlobalVariable(index, value)
+
+    def _add_record(self):
+        for frame in range(self._history - 1):
+            self.addComputePerDof(f"h{frame}", f"h{frame + 1}")
+        self.addComputePerDof(f"h{self._history - 1}", "x")
+        self.addComputeGlobal("window_frames", f"min(window_frames+1,{self._history})")
+        self.addComputeGlobal("frames", "frames+1")
+        self.addComputeGlobal("leg_steps", "0")
+
+    def _add_start(self):
+        self.addComputePerDof("x_before", "x")
+        self.addComputePerDof("v_before", "v")
+        self.addComputeGlobal("energy_before", "energy")
+        self.addConstrainPositions()
+        self.addComputePerDof("base", "x")
+
+    def _add_restore(self):
+        self.addComputePerDof("x", "x_before")
+        self.addComputePerDof("v", "v_before")
+
+    def _add_end_of_row(self, jumps):
+        self.addComputeGlobal("burst", "burst+1")
+        self.beginIfBlock(f"burst >= {jumps}")
+        self._add_new_leg()
+        self.endBlock()
+
+    def _add_new_leg(self):
+        self.addComputeGlobal("burst", "0")
+        self.addComputeGlobal("leg_frames", "0")
+
+    def _add_projection(self, velocities, mass):
+        self.beginIfBlock(f"action = {PROJECT}")
+        add_projection(self, velocities, mass)
+        self.endBlock()

@@ -1,0 +1,104 @@
+"""What stands between OpenMM and a model with a density; see `JumpBridge` for how and why.
+
+===== ============================= ============================ ================================
+phase positions shown               "energy"                     "forces"
+===== ============================= ============================ ================================
+0     anything                      0                            0: all that physics ever sees
+101   where the jump ended          worst constraint error       0
+300+k normal noise of trial k       0                            0
+400   where the trials start, nm    1 if the answer is unusable  0
+500+k anything                      log q(back) − log q(there)   displacement of trial k, nm
+===== ============================= ============================ ================================
+
+Noise comes from OpenMM's own generators, so that seeds and checkpoints hold for it too.
+"""
+
+from typing import Final
+
+import torch
+from torch import nn
+
+from ..units import ANGSTROM_PER_NM
+from ._bridge import PHASE_CHECK, constraint_error
+
+PHASE_NOISE = 300
+PHASE_PROPOSE = 400
+PHASE_TRIAL = 500
+#: Most trials in a jump: phases are a hundred apart.
+MOST_TRIES = 100
+
+
+class TrialsCall(nn.Module):
+    """``model.trials`` as a ``forward``, which is what `torch.jit.trace` takes."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, base, noise):
+        """See ``TorsionProposal.trials``."""
+        return self.model.trials(base, noise)
+
+
+class MoveBridge(nn.Module):
+    """The phases of exact moves as one torch module, eager or scripted.
+
+    Parameters
+    ----------
+    trials : torch.nn.Module
+        ``(base (n_atoms, 3) float64 Å, noise (tries, n_noise)) -> (frames (tries, n_atoms, 3),
+        log_ratio (tries,))``.
+    n_atoms, n_noise, tries : int
+    pairs : torch.Tensor (n_constraints, 2), int64
+    lengths : torch.Tensor (n_constraints,), float64, nm
+    """
+
+    # TorchScript sees class constants, not the module's globals.
+    check_phase: Final[int] = PHASE_CHECK
+    noise_phase: Final[int] = PHASE_NOISE
+    propose_phase: Final[int] = PHASE_PROPOSE
+    trial_phase: Final[int] = PHASE_TRIAL
+    scale: Final[float] = ANGSTROM_PER_NM
+
+    def __init__(self, trials, n_atoms, n_noise, tries, pairs, lengths):
+        super().__init__()
+        self.trials = trials
+        self.n_noise: int = n_noise
+        self.register_buffer("noise", torch.zeros(tries, n_noise, dtype=torch.float64))
+        self.register_buffer("moved", torch.zeros(tries, n_atoms, 3, dtype=torch.float64))
+        self.register_buffer("log_ratio", torch.zeros(tries, dtype=torch.float64))
+        self.register_buffer("pairs", pairs)
+        self.register_buffer("lengths", lengths)
+        self.register_buffer("nothing", torch.zeros(n_atoms, 3, dtype=torch.float64))
+        self.register_buffer("zero", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, positions: torch.Tensor, phase: torch.Tensor):
+        """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
+        3)."""
+        now = int(phase.item())
+        # As in JumpBridge: data, and one chain with one return.
+        shown = positions.data.to(self.nothing)
+        answer, change = self.zero, self.nothing
+        if now == self.check_phase:
+            answer = constraint_error(shown, self.pairs, self.lengths)
+        elif now >= self.trial_phase:
+            # Copies: OpenMM may read them after the next proposals have been drawn.
+            answer = self.log_ratio[now - self.trial_phase].clone()
+            change = self.moved[now - self.trial_phase].clone()
+        elif now == self.propose_phase:
+            answer = self.propose(shown * self.scale)
+        elif now >= self.noise_phase:
+            self.noise[now - self.noise_phase].copy_(shown.flatten()[: self.n_noise])
+        return answer, change
+
+    def propose(self, base: torch.Tensor):
+        """Draw proposals from base (n_atoms, 3) Å, and keep them; 1 if they are unusable."""
+        # Near the origin single precision holds the shape best.
+        start = base - base.mean(0)
+        frames, log_ratio = self.trials(start, self.noise)
+        self.moved.copy_((frames - start) / self.scale)
+        self.log_ratio.copy_(log_ratio)
+        unusable = self.zero
+        if not (torch.isfinite(self.moved).all() and torch.isfinite(self.log_ratio).all()):
+            unusable = self.zero + 1.0
+        return unusable

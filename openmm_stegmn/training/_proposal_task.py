@@ -1,0 +1,48 @@
+"""What training a density minimises: the mean of minus its logarithm."""
+
+import math
+
+import torch
+
+from ..mechanics import wrap_angle
+from ._tasks import JumpTask
+
+
+class ProposalTask(JumpTask):
+    r"""Maximum likelihood of how far bonds turn within times of all the lengths asked for.
+
+    .. math:: -\left\langle \log q(Δq_B \mid x_t, Δq_{\bar B}, τ) \right\rangle
+
+    over pairs of frames τ apart, in both directions of time, and blocks B of bonds as moves draw
+    them. The windows are as long as the longest time: of each, the first frame and one of the
+    others are a pair. The model needs ``log_density``, ``draw_block`` and ``lags``.
+    """
+
+    def _measure(self, window, target):
+        self.log_lags = torch.log(torch.tensor(self.model.lags, dtype=torch.float32))
+        self.random = torch.Generator().manual_seed(self.config.seed)
+
+    @property
+    def variants(self):
+        """One for each time."""
+        return len(self.model.lags)
+
+    def example(self, windows, index):
+        """First frames, turns and logarithms of times ``(n, ...)`` of numbers of windows."""
+        count = len(windows)
+        lags = torch.tensor(self.model.lags, device=index.device)
+        round = index // count
+        chosen, backwards = round % self.variants, round >= self.variants
+        first = windows.starts[index % count]
+        last = first + lags[chosen] * windows.stride
+        first, last = torch.where(backwards, last, first), torch.where(backwards, first, last)
+        body, start = self.model.context.body, windows.frames[first]
+        turns = wrap_angle(body.torsions(windows.frames[last]) - body.torsions(start))
+        return start, turns, self.log_lags.to(start)[chosen]
+
+    def loss(self, start, turns, lag):
+        """Mean of minus the logarithm of the density, for each bond that turns."""
+        noise = torch.randn(len(start), generator=self.random).to(start)
+        block = self.model.draw_block(noise)
+        density = self.model.log_density(start, turns, block, lag)
+        return -density.sum() / block.sum() - math.log(2 * math.pi)
