@@ -50,6 +50,18 @@ def run(
         str | None,
         typer.Option(help="Velocities after a jump.", show_default="propagator's"),
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Monte Carlo moves that leave the Boltzmann distribution unchanged: shorthand for "
+            "--guard metropolis and, unless --model is given, the packaged model that makes them.",
+        ),
+    ] = False,
+    tries: Annotated[
+        int | None,
+        typer.Option(help="Trials in an exact jump.", show_default="propagator's"),
+    ] = None,
     platform: Annotated[
         str, typer.Option(help="OpenMM platform; auto takes the fastest here.")
     ] = "auto",
@@ -124,6 +136,8 @@ def _given(context: typer.Context) -> dict:
     }
     for name in ("output_folder", "overwrite", "restart", "threads"):
         given.pop(name, None)
+    if given.pop("exact", False):
+        given = {"model": "alanine-dipeptide-exact", "guard": "metropolis"} | given
     if "forcefield" in given:
         given["forcefields"] = tuple(given.pop("forcefield"))
     if "pdb" in given:

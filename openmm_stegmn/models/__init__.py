@@ -6,9 +6,10 @@ from ._files import FORMAT_VERSION, ModelFileError, load_model, packaged_models,
 from ._interface import Proposal, TrajectoryModel
 from ._registry import MODELS, build_model, register
 from ._spec import ModelSpec
+from .proposal import TorsionProposal, log_lag
 
 __all__ = [
     "FORMAT_VERSION", "MODELS", "ModelFileError", "ModelSpec", "MoleculeContext", "Proposal",
-    "TrajectoryModel", "baselines", "build_model", "load_model", "packaged_models", "proposal",
-    "register",    "save_model", "stegmn", "stegmn_paper",
+    "TorsionProposal", "TrajectoryModel", "baselines", "build_model", "load_model", "log_lag",
+    "packaged_models", "proposal", "register", "save_model", "stegmn", "stegmn_paper",
 ]  # fmt: skip

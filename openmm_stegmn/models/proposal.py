@@ -22,13 +22,17 @@ _FIRST_WIDTH = 0.06
 
 @register("stegmn-proposal")
 class TorsionProposal(TrajectoryModel):
-    r"""Where the rotatable bonds may turn within a time τ, as a density that is drawn from.
+    r"""Where the rotatable bonds may turn, as a density that is drawn from.
 
     .. math:: q(Δq | x, τ) = \sum_k w_k \prod_{b ∈ B} \mathcal{N}_{P_b}(Δq_b; μ_{kb}, σ_{kb})
 
     with wrapped normals of period :math:`P_b = 2π / n_b`, n the symmetry of what turns. Weights,
     means and widths come from attention between the bonds of the *current frame alone*
-    (:class:`BondEncoder`). Components are shared by all bonds, so that they turn together.
+    (:class:`BondEncoder`). Components are shared by all bonds, so that they turn together. The time
+    τ is an input: one model has the densities of all times it was trained for. That of no time
+    (``None``) is the density of the torsions *given lengths and angles*, as at equilibrium: it does
+    not look at the torsions that it draws. Moves drawn from it would all be accepted if it were
+    learned perfectly.
 
     With blocks, a move turns the bonds of a contiguous part B of the molecule; which part is drawn
     without looking at the frame, so that the way back has the same chance. The network is trained
@@ -45,10 +49,10 @@ class TorsionProposal(TrajectoryModel):
         Only the last frame of a window is looked at.
     components, hidden, layers, heads : int
         Number of components; width, layers and heads of the attention.
-    lags : list of int
-        Times that it is trained for, in frame intervals.
-    lag : int
-        Time that it draws for, one within the range of ``lags``.
+    lags : list of int or None
+        Times that it is trained for, in frame intervals; None for equilibrium.
+    lag : int or None
+        Time that it draws for: one of ``lags``, or between them.
     block : int or None
         Most bonds that a move turns; None for all at once.
     """
@@ -59,7 +63,8 @@ class TorsionProposal(TrajectoryModel):
 
     def __init__(
         self, spec: ModelSpec, *, components: int = 48, hidden: int = 64, layers: int = 2,
-        heads: int = 4, lags=(1, 2, 5, 10, 20, 50), lag: int = 10, block: int | None = None,
+        heads: int = 4, lags=(None, 1, 2, 5, 10, 20, 50), lag: int | None = None,
+        block: int | None = None,
     ):  # fmt: skip
         super().__init__(spec)
         body = self.context.body
@@ -69,15 +74,14 @@ class TorsionProposal(TrajectoryModel):
             raise ValueError(f"hidden = {hidden} cannot be shared by heads = {heads}")
         if components < 1 or (block is not None and block < 1):
             raise ValueError(f"components = {components} and block = {block}: at least 1")
-        if not lags or min(lags) < 1 or not min(lags) <= lag <= max(lags):
-            raise ValueError(f"lag = {lag} must lie within lags = {list(lags)}, all at least 1")
+        _check_lags(lags, lag)
         self.components, self.lags = components, tuple(lags)
         self.block = None if block is None or block >= body.n_bonds else block
         folds = rotor_folds(self.context)
         self.handedness = Handedness(self.context)
         self.encoder = BondEncoder(self.context, folds, hidden, layers, heads)
         self.register_buffer("folds", folds, persistent=False)
-        self.register_buffer("lag", torch.tensor(math.log(lag)), persistent=False)
+        self.register_buffer("lag", log_lag(lag), persistent=False)
         #: Directions of the means on the circle, before the network adds to them.
         self.centres = nn.Parameter(torch.randn(body.n_bonds, components, 2))
         self.of_bond = nn.Linear(hidden, 4 * components)
@@ -100,7 +104,7 @@ class TorsionProposal(TrajectoryModel):
         turns, block : Tensor, ``(B, n_bonds)``
             See :class:`BondEncoder`.
         lag : Tensor, ``(B,)``
-            Logarithm of the time in frame intervals.
+            See :func:`log_lag`.
 
         Returns
         -------
@@ -113,6 +117,7 @@ class TorsionProposal(TrajectoryModel):
         keep, along, across, width = self.of_bond(h).unflatten(-1, (4, -1)).unbind(-2)
         folds = self.folds.unsqueeze(-1)
         now = (hand * torsions * self.folds).unsqueeze(-1)
+        keep = keep * torch.isfinite(lag).to(keep)[:, None, None]
         direction = torch.atan2(
             self.centres[..., 1] + across + keep * torch.sin(now),
             self.centres[..., 0] + along + keep * torch.cos(now),
@@ -255,4 +260,19 @@ class TorsionProposal(TrajectoryModel):
         angles = self.handedness(chosen, torsions) * torsions * self.folds
         self.centres.copy_(
             2 * torch.stack([torch.cos(angles), torch.sin(angles)], -1).movedim(0, 1)
+        )
+
+
+def log_lag(lag: int | None) -> Tensor:
+    """What the network is told of a time in frame intervals: minus infinity for equilibrium."""
+    return torch.tensor(-math.inf if lag is None else math.log(lag))
+
+
+def _check_lags(lags, lag):
+    times = [time for time in lags if time is not None]
+    known = None in lags if lag is None else times and min(times) <= lag <= max(times)
+    if not lags or any(time < 1 for time in times) or not known:
+        raise ValueError(
+            f"lag = {lag} must be one of lags = {list(lags)} or between them, and those None or at "
+            f"least 1"
         )

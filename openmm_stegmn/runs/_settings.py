@@ -41,6 +41,8 @@ class RunSettings:
     """Rise in energy that the energy guard still accepts, in kJ/mol."""
     velocities: str | None = None
     """How velocities follow a jump, such as ``maxwell``."""
+    tries: int | None = None
+    """Trials in a jump of a model with a density."""
     backend: str = "auto"
     """How OpenMM calls the network."""
     platform: str = "auto"
@@ -54,7 +56,7 @@ class RunSettings:
             _check(name, getattr(self, name), lambda x: x > 0, "a positive number")
         for name in ("friction", "equilibration"):
             _check(name, getattr(self, name), lambda x: x >= 0, "a number that is not negative")
-        for name in ("md_frames", "jumps"):
+        for name in ("md_frames", "jumps", "tries"):
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), lambda x: x >= 1, "at least 1")
         if self.seed is not None:
@@ -85,7 +87,10 @@ class RunSettings:
 
     def propagator_options(self) -> dict:
         """Those keyword arguments of the propagator that are set."""
-        names = ("md_frames", "jumps", "guard", "energy_threshold", "velocities", "backend", "seed")
+        names = (
+            "md_frames", "jumps", "guard", "energy_threshold", "velocities", "tries", "backend",
+            "seed",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 

@@ -8,6 +8,6 @@ from ._table import accuracy_table
 from ._tasks import PositionTask, TorsionTask
 
 __all__ = [
-    "Accuracy", "PositionTask", "ProposalTask", "TorsionTask", "TrainingConfig", "accuracy_table", "evaluate",
-    "train",
+    "Accuracy", "PositionTask", "ProposalTask", "TorsionTask", "TrainingConfig", "accuracy_table",
+    "evaluate", "train",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ import math
 import torch
 
 from ..mechanics import wrap_angle
+from ..models import log_lag
 from ._tasks import JumpTask
 
 
@@ -19,7 +20,7 @@ class ProposalTask(JumpTask):
     """
 
     def _measure(self, window, target):
-        self.log_lags = torch.log(torch.tensor(self.model.lags, dtype=torch.float32))
+        self.log_lags = torch.stack([log_lag(lag) for lag in self.model.lags])
         self.random = torch.Generator().manual_seed(self.config.seed)
 
     @property
@@ -30,7 +31,8 @@ class ProposalTask(JumpTask):
     def example(self, windows, index):
         """First frames, turns and logarithms of times ``(n, ...)`` of numbers of windows."""
         count = len(windows)
-        lags = torch.tensor(self.model.lags, device=index.device)
+        # At equilibrium, the frame itself is what follows: its torsions, given its shape.
+        lags = torch.tensor([lag or 0 for lag in self.model.lags], device=index.device)
         round = index // count
         chosen, backwards = round % self.variants, round >= self.variants
         first = windows.starts[index % count]

@@ -15,9 +15,9 @@ _NEAR = 1
 class BondEncoder(nn.Module):
     """Attention between the rotatable bonds of a frame.
 
-    Each bond starts with what kind it is, harmonics of its torsion, whether and how far it turns
-    for certain, and the lengths and angles about it; turning bonds changes none of the latter, so
-    that they are the same before a jump and after it.
+    Each bond starts with what kind it is, harmonics of its torsion where that is seen, how far it
+    turns if that is certain, and the lengths and angles about it; turning bonds changes none of the
+    latter, so that they are the same before a jump and after it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class BondEncoder(nn.Module):
         self.kind = nn.Embedding(int(kinds.max()) + 1, hidden)
         self.shape = nn.Embedding(n_kinds, hidden)
         nn.init.normal_(self.shape.weight, std=0.1)
-        self.inputs = nn.Linear(2 * _HARMONICS + 4, hidden)
+        self.inputs = nn.Linear(2 * _HARMONICS + 5, hidden)
         self.layers = nn.ModuleList(BondLayer(hidden, heads, _FAR + 1) for _ in range(layers))
 
     @torch.no_grad()
@@ -75,15 +75,19 @@ class BondEncoder(nn.Module):
         block : Tensor, ``(B, n_bonds)``
             1 for bonds whose density is asked for.
         lag : Tensor, ``(B,)``
-            Logarithm of the time from now, in frame intervals.
+            Logarithm of the time from now, in frame intervals; minus infinity where the torsions of
+            the block are not to be seen.
         """
         harmonics = torch.arange(1, _HARMONICS + 1, dtype=frame.dtype, device=frame.device)
         angles = (torsions * self.folds).unsqueeze(-1) * harmonics
+        blind = torch.isinf(lag).to(frame.dtype)[:, None]
+        lag = lag.masked_fill(torch.isinf(lag), 0.0)[:, None]
+        seen = (1 - block * blind).unsqueeze(-1)
         others = ((1 - block) * turns * self.folds).unsqueeze(-1)
         given = torch.cat(
             [
-                torch.cos(angles), torch.sin(angles), torch.cos(others), torch.sin(others),
-                block.unsqueeze(-1), lag[:, None, None].expand_as(others),
+                seen * torch.cos(angles), seen * torch.sin(angles), torch.cos(others),
+                torch.sin(others), block.unsqueeze(-1), seen, lag.unsqueeze(-1).expand_as(others),
             ],
             -1,
         )  # fmt: skip
