@@ -9,8 +9,8 @@ class Handedness(nn.Module):
 
     Torsions times this sign are invariant to reflection: a network may do with them what it likes,
     and what it makes of them, times the sign again, is equivariant. Of molecules with chiral
-    centres it is the sign of their volumes, which turning bonds cannot change; of others, that of a
-    sum of sines of torsions.
+    centres it is the sign of their volumes, which turning bonds cannot change; of others, and where
+    those of two centres cancel, that of a sum of sines of torsions.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ class Handedness(nn.Module):
 
     def forward(self, frame: Tensor, torsions: Tensor) -> Tensor:
         """Sign ``(..., 1)`` of frames ``(..., N, 3)`` with torsions ``(..., n_bonds)``."""
+        value = (torch.sin(torsions) * self.weights.to(torsions)).sum(-1, keepdim=True)
         if self.has_centres:
             centre, a, b, c = (frame[..., column, :] for column in self.centres.unbind(1))
             volume = ((a - centre) * torch.linalg.cross(b - centre, c - centre)).sum(-1)
-            value = torch.sign(volume).sum(-1, keepdim=True)
-        else:
-            value = (torch.sin(torsions) * self.weights.to(torsions)).sum(-1, keepdim=True)
+            chiral = torch.sign(volume).sum(-1, keepdim=True)
+            value = torch.where(chiral == 0, value, chiral)
         return torch.where(value < 0, -torch.ones_like(value), torch.ones_like(value))
