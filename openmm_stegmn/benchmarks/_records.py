@@ -12,7 +12,7 @@ class RecordsError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """Accuracy of one model, trained once."""
+    """What was measured of one model, trained or run once."""
 
     benchmark: str
     data: str
@@ -24,9 +24,9 @@ class Record:
     """Input of the model: ``"heavy"`` or ``"all"`` atoms."""
     windows: int
     """Training windows."""
-    mse: float
-    """Å², over the atoms that the benchmark judges."""
-    mae: float
+    mse: float | None
+    """Å², over the atoms that the benchmark judges; None where positions are not compared."""
+    mae: float | None
     """Å."""
     train_seconds: float
     settings: dict = field(default_factory=dict)

@@ -22,6 +22,7 @@ from ._benchmark_options import (
     print_tables,
 )
 from ._benchmark_peptides import peptides
+from ._benchmark_sampling import sampling
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
 
 benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
@@ -109,3 +110,4 @@ def _generate(folder, settings, steps, processes):
 
 
 benchmark.command()(peptides)
+benchmark.command()(sampling)

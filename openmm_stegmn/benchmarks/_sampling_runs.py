@@ -1,0 +1,132 @@
+"""Runs of the benchmark ``sampling``: plain dynamics and exact jumps for the same wall time."""
+
+import copy
+import dataclasses
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from openmm import LangevinMiddleIntegrator, app, unit
+
+from ..data import simulate_replica, steps_between
+from ..mechanics import dihedral
+from ..runs import RunSettings, prepare
+from ..units import to_angstrom
+from ._peptides_files import write_arrays
+
+PLAIN, EXACT = "plain MD", "exact jumps"
+
+
+class TorsionReader:
+    """Torsions of frames: of the rotatable bonds, and last φ and ψ of a residue.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    residue : str
+        Name of a residue that the molecule has one of.
+    """
+
+    def __init__(self, model, residue: str):
+        spec, self._body = model.spec, model.context.body
+        names = list(zip(spec.residue_names, spec.atom_names, strict=True))
+        n, ca, c = (names.index((residue, name)) for name in ("N", "CA", "C"))
+        bonded = {atom: set() for atom in (n, c)}
+        for a, b in spec.bonds:
+            for one, other in ((a, b), (b, a)):
+                if one in bonded:
+                    bonded[one].add(other)
+        before = next(a for a in bonded[n] if spec.elements[a] == "C" and a != ca)
+        after = next(a for a in bonded[c] if spec.elements[a] == "N")
+        self._backbone = torch.tensor([[before, n, ca, c], [n, ca, c, after]])
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """``(n_frames, n_bonds + 2)``, rad, of frames ``(n_frames, n_atoms, 3)``."""
+        parts = []
+        for part in torch.from_numpy(frames).split(10_000):
+            backbone = dihedral(*(part[:, column] for column in self._backbone.unbind(1)))
+            parts.append(torch.cat([self._body.torsions(part), backbone], 1).numpy())
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class SampledRun:
+    """What a run visited in its wall time."""
+
+    torsions: np.ndarray
+    """Of all frames, which count alike, as of :class:`TorsionReader`."""
+    wall_seconds: float
+    """Of everything but preparation and equilibration."""
+    physical_time: float
+    """ps."""
+    statistics: dict
+    """Of the jumps; empty for plain dynamics."""
+
+
+def sample(settings: RunSettings, kind: str, seconds: float, reader: TorsionReader) -> SampledRun:
+    """Run for a wall time.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Of the hybrid run; plain dynamics has its structure, integrator, platform and frame
+        interval, and another stream of noise.
+    kind : str
+        :data:`PLAIN` or :data:`EXACT`.
+    seconds : float
+    reader : TorsionReader
+    """
+    run = prepare(settings)
+    run.equilibrate()
+    propagator, simulation = run.propagator, run.simulation
+    if kind == PLAIN:
+        simulation = _plain(run, settings)
+        steps = propagator.steps_per_frame
+    context, frames = simulation.context, []
+    simulation.step(1)  # whatever is compiled at the first step
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        simulation.step(steps if kind == PLAIN else propagator.steps_to_next_frame())
+        if kind == PLAIN or propagator.at_frame():
+            positions = context.getState(positions=True).getPositions(asNumpy=True)
+            frames.append(to_angstrom(positions.value_in_unit(unit.nanometer)))
+    wall = time.perf_counter() - start
+    physical = context.getTime().value_in_unit(unit.picosecond)
+    statistics = {} if kind == PLAIN else propagator.statistics.as_dict()
+    return SampledRun(reader(np.array(frames)), wall, physical, statistics)
+
+
+def _plain(run, settings):
+    """Plain dynamics from where the hybrid run would begin."""
+    integrator = LangevinMiddleIntegrator(
+        settings.temperature * unit.kelvin,
+        settings.friction / unit.picosecond,
+        settings.time_step * unit.femtosecond,
+    )
+    integrator.setRandomNumberSeed(settings.seed + 1)
+    simulation = app.Simulation(
+        run.molecule.topology,
+        copy.deepcopy(run.molecule.system),
+        integrator,
+        run.simulation.context.getPlatform(),
+    )
+    state = run.simulation.context.getState(positions=True, velocities=True)
+    simulation.context.setPositions(state.getPositions())
+    simulation.context.setVelocities(state.getVelocities())
+    return simulation
+
+
+def make_reference(reader, xml, positions, n_frames, options, job):
+    """A replica of plain dynamics for the reference, of which the torsions are kept."""
+    path, settings = job
+    frames, _ = simulate_replica(
+        xml, positions, n_frames, steps_between(settings["frame_interval"], options["time_step"]),
+        settings["seed"], equilibration=settings["equilibration"], **options,
+    )  # fmt: skip
+    write_arrays(path, settings, options["platform"], torsions=reader(frames))
+
+
+def with_seed(settings: RunSettings, seed: int) -> RunSettings:
+    """The same run with other random numbers."""
+    return dataclasses.replace(settings, seed=1000 * (seed + 1))

@@ -1,0 +1,71 @@
+"""``openmm-stegmn benchmark sampling``: exact jumps against plain dynamics of equal wall time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._benchmark_options import (
+    Data,
+    Molecules,
+    Output,
+    Overwrite,
+    Processes,
+    Seeds,
+    chosen,
+    counted,
+    print_tables,
+)
+from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
+
+
+def sampling(
+    data: Data = Path("sampling"),
+    molecules: Molecules = None,
+    seeds: Seeds = 3,
+    seconds: Annotated[float, typer.Option(help="Wall time of each run.")] = 300.0,
+    md_frames: Annotated[int, typer.Option(help="Physical frames between jumps.")] = 2,
+    tries: Annotated[int, typer.Option(help="Trials in a jump.")] = 8,
+    platform: Annotated[
+        str, typer.Option(help="OpenMM platform; auto: the fastest here.")
+    ] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of the network.")] = 1,
+    reference: Annotated[
+        float, typer.Option(help="Plain dynamics to compare with, in ns, made once.")
+    ] = 200.0,
+    replicas: Annotated[int, typer.Option(help="That the reference is made in.")] = 20,
+    processes: Processes = 1,
+    output: Output = Path("benchmark-sampling.json"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare exact jumps with plain dynamics of the same wall time, everything paid.
+
+    Acceptance, effective samples of the backbone torsions and of the slowest mode each second of
+    wall time, visits of the basin at φ > 0, and the free energy over (φ, ψ) against a long
+    reference, which --data gets if it lacks it. Run it on an idle machine.
+    """
+    with warnings_on_one_line():
+        import torch
+
+        from ..benchmarks import SamplingSettings, run_sampling, sampling_tables
+
+        torch.set_num_threads(threads)
+        try:
+            settings = SamplingSettings(
+                **chosen(molecules=molecules), seeds=seeds, seconds=seconds, md_frames=md_frames,
+                tries=tries, platform=platform, reference_ns=reference, replicas=replicas,
+            )  # fmt: skip
+            with counted("runs") as update:
+                records = run_sampling(
+                    data, settings, output=output, overwrite=overwrite, processes=processes,
+                    progress=lambda what, *count: update(what.split(":")[0], what, *count),
+                )  # fmt: skip
+        except ValueError as error:
+            fail(str(error), BAD_INPUT)
+        except (ImportError, OSError, RuntimeError) as error:
+            fail(str(error), FAILED)
+        except KeyboardInterrupt:
+            fail(f"interrupted; the same command goes on from {output} and {data}", INTERRUPTED)
+    print_tables(sampling_tables(records))
