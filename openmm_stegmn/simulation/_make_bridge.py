@@ -5,7 +5,7 @@ import warnings
 import torch
 
 from ._bridge import JumpBridge, JumpCall
-from ._move_bridge import MoveBridge, TrialsCall
+from ._move_bridge import MoveBridge, TrialsCall, noise_arrays
 
 
 def eager_bridge(model, pairs, lengths, tries=1):
@@ -47,4 +47,5 @@ def scripted_bridge(model, pairs, lengths, tries=1):
 
 
 def _moves(trials, model, pairs, lengths, tries):
-    return MoveBridge(trials, model.spec.n_atoms, model.n_noise, tries, pairs, lengths)
+    arrays = noise_arrays(model, tries)
+    return MoveBridge(trials, model.spec.n_atoms, model.n_noise, tries, arrays, pairs, lengths)

@@ -5,12 +5,13 @@ phase positions shown               "energy"                     "forces"
 ===== ============================= ============================ ================================
 0     anything                      0                            0: all that physics ever sees
 101   where the jump ended          worst constraint error       0
-300+k normal noise of trial k       0                            0
+300+k normal noise, k-th array      0                            0
 400   where the trials start, nm    1 if the answer is unusable  0
 500+k anything                      log q(back) − log q(there)   displacement of trial k, nm
 ===== ============================= ============================ ================================
 
-Noise comes from OpenMM's own generators, so that seeds and checkpoints hold for it too.
+Noise comes from OpenMM's own generators, so that seeds and checkpoints hold for it too. Each array
+of it has three numbers an atom, which is enough for several trials.
 """
 
 from typing import Final
@@ -26,6 +27,11 @@ PHASE_PROPOSE = 400
 PHASE_TRIAL = 500
 #: Most trials in a jump: phases are a hundred apart.
 MOST_TRIES = 100
+
+
+def noise_arrays(model, tries):
+    """Arrays of noise, three numbers an atom, that the trials of a jump take."""
+    return -(-tries * model.n_noise // (3 * model.spec.n_atoms))
 
 
 class TrialsCall(nn.Module):
@@ -48,7 +54,8 @@ class MoveBridge(nn.Module):
     trials : torch.nn.Module
         ``(base (n_atoms, 3) float64 Å, noise (tries, n_noise)) -> (frames (tries, n_atoms, 3),
         log_ratio (tries,))``.
-    n_atoms, n_noise, tries : int
+    n_atoms, n_noise, tries, n_arrays : int
+        Of noise: numbers that a trial takes, and arrays that hold those of all.
     pairs : torch.Tensor (n_constraints, 2), int64
     lengths : torch.Tensor (n_constraints,), float64, nm
     """
@@ -60,11 +67,12 @@ class MoveBridge(nn.Module):
     trial_phase: Final[int] = PHASE_TRIAL
     scale: Final[float] = ANGSTROM_PER_NM
 
-    def __init__(self, trials, n_atoms, n_noise, tries, pairs, lengths):
+    def __init__(self, trials, n_atoms, n_noise, tries, n_arrays, pairs, lengths):
         super().__init__()
         self.trials = trials
         self.n_noise: int = n_noise
-        self.register_buffer("noise", torch.zeros(tries, n_noise, dtype=torch.float64))
+        self.tries: int = tries
+        self.register_buffer("noise", torch.zeros(n_arrays, n_atoms, 3, dtype=torch.float64))
         self.register_buffer("moved", torch.zeros(tries, n_atoms, 3, dtype=torch.float64))
         self.register_buffer("log_ratio", torch.zeros(tries, dtype=torch.float64))
         self.register_buffer("pairs", pairs)
@@ -88,14 +96,15 @@ class MoveBridge(nn.Module):
         elif now == self.propose_phase:
             answer = self.propose(shown * self.scale)
         elif now >= self.noise_phase:
-            self.noise[now - self.noise_phase].copy_(shown.flatten()[: self.n_noise])
+            self.noise[now - self.noise_phase].copy_(shown)
         return answer, change
 
     def propose(self, base: torch.Tensor):
         """Draw proposals from base (n_atoms, 3) Å, and keep them; 1 if they are unusable."""
         # Near the origin single precision holds the shape best.
         start = base - base.mean(0)
-        frames, log_ratio = self.trials(start, self.noise)
+        noise = self.noise.flatten()[: self.tries * self.n_noise].view(self.tries, self.n_noise)
+        frames, log_ratio = self.trials(start, noise)
         self.moved.copy_((frames - start) / self.scale)
         self.log_ratio.copy_(log_ratio)
         unusable = self.zero

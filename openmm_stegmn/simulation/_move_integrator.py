@@ -32,18 +32,18 @@ class MoveIntegrator(HybridMember):
     Parameters
     ----------
     schedule : Schedule
-    tries : int
-        Trials in a jump.
+    tries, noise_arrays : int
+        Trials in a jump, and arrays of noise that they take.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     mass : float or None
         See `resting_mass`.
     """
 
-    def __init__(self, schedule, tries, constraint_tolerance, mass=None):
+    def __init__(self, schedule, tries, noise_arrays, constraint_tolerance, mass=None):
         super().__init__(schedule.history, variables=_VARIABLES)
         self.beginIfBlock(f"action = {JUMP}")
-        self._add_trials(tries)
+        self._add_trials(tries, noise_arrays)
         self._add_end(constraint_tolerance)
         self._add_record()
         self.addComputeGlobal("origin", "1")
@@ -52,15 +52,15 @@ class MoveIntegrator(HybridMember):
         self.projects = True
         self._add_projection("maxwell", mass)
 
-    def _add_trials(self, tries):
+    def _add_trials(self, tries, noise_arrays):
         self._add_start()
         for name, value in (("energy_now", "energy_before"), ("moves", "0"), ("left", str(tries))):
             self.addComputeGlobal(name, value)
         self.addComputeGlobal("unusable", "0")
         self.beginWhileBlock("left > 0.5")
-        for trial in range(tries):
+        for array in range(noise_arrays):
             self.addComputePerDof("x", "gaussian")
-            self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_NOISE + trial))
+            self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_NOISE + array))
             self.addComputePerDof("moved", "f31")
         self.addComputePerDof("x", "base")
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_PROPOSE))

@@ -10,7 +10,7 @@ from ._constraints import system_constraints, worst_constraint_error
 from ._guard import DEFAULT_ENERGY_THRESHOLD, Guard, kind_of_jump
 from ._jump_integrator import JumpIntegrator
 from ._member import ACCEPTED, BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS
-from ._move_bridge import MOST_TRIES
+from ._move_bridge import MOST_TRIES, noise_arrays
 from ._move_integrator import MoveIntegrator
 from ._schedule import Schedule
 from ._statistics import FrameRecord, JumpStatistics, Origin
@@ -130,7 +130,8 @@ class STEGMNPropagator(HybridStepping):
         super().__init__()
         tolerance, mass = float(constraint_tolerance), resting_mass(system)
         if model.has_density:
-            jumper = MoveIntegrator(schedule, tries, tolerance, mass)
+            arrays = noise_arrays(model, tries)
+            jumper = MoveIntegrator(schedule, tries, arrays, tolerance, mass)
         else:
             jumper = JumpIntegrator(schedule, jump_guard, velocities, tolerance, mass)
         _share_seed(integrator, jumper, seed)
