@@ -1,0 +1,189 @@
+"""The benchmark ``sampling``: its statistics, and runs of a second."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from openmm_stegmn.benchmarks import (
+    RecordsError,
+    SamplingSettings,
+    _sampling,
+    run_sampling,
+    sampling_tables,
+)
+from openmm_stegmn.benchmarks._sampling_runs import TorsionReader
+from openmm_stegmn.benchmarks._sampling_statistics import (
+    SlowestMode,
+    effective_angles,
+    effective_samples,
+    free_energy,
+    free_energy_error,
+    visits,
+)
+from openmm_stegmn.data import describe_molecule
+from openmm_stegmn.models import ModelSpec, build_model, save_model
+from openmm_stegmn.systems import build_system
+
+SMALL = SamplingSettings(
+    seeds=1, seconds=1.0, md_frames=1, tries=3, platform="Reference", reference_ns=0.06, replicas=2
+)
+
+
+def relaxing(n, memory, seed=0):
+    """A series whose autocorrelation falls by a factor each frame."""
+    noise = np.random.default_rng(seed).normal(size=n)
+    series = np.zeros(n)
+    for frame in range(1, n):
+        series[frame] = memory * series[frame - 1] + noise[frame]
+    return series
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
+def test_effective_samples_of_a_known_series(memory):
+    n = 50_000
+    expected = n * (1 - memory) / (1 + memory)
+    assert effective_samples(relaxing(n, memory)) == pytest.approx(expected, rel=0.2)
+
+
+def test_effective_samples_of_an_angle():
+    """The slower of cosine and sine: an angle that hops between 0 and π has a fast sine."""
+    slow = np.where(relaxing(20_000, 0.99) > 0, 0.0, np.pi)
+    angle = slow + 0.1 * np.random.default_rng(1).normal(size=len(slow))
+    assert effective_angles(angle) == pytest.approx(effective_samples(np.cos(angle)))
+    assert effective_angles(angle) < 0.1 * effective_samples(np.sin(angle))
+    assert math.isnan(effective_samples(np.zeros(100)))
+
+
+def test_visits():
+    inside, beside, outside = 1.0, 0.1, -2.0
+    assert visits(np.array([outside, inside, inside, outside, inside]), 0.3, 2.0) == 2
+    # shaking at the bound is no visit
+    assert visits(np.array([outside, inside, beside, inside, beside, inside]), 0.3, 2.0) == 1
+    assert visits(np.array([inside, outside, outside]), 0.3, 2.0) == 0
+
+
+def test_free_energies():
+    random = np.random.default_rng(0)
+    first, second = random.vonmises(0.5, 2.0, size=(2, 200_000))
+    reference = free_energy(first, second)
+    assert reference.sum() == 200_000
+    assert free_energy_error(7 * reference, reference) == (pytest.approx(0.0, abs=1e-12), 0.0)
+    # a known difference: one half of the plane counts e times as much
+    changed = reference.copy()
+    changed[:12] *= math.e
+    populated = reference >= 1e-3 * reference.sum()
+    half = populated[:12].sum() / populated.sum()
+    expected = math.sqrt(half * (1 - half))
+    assert free_energy_error(changed, reference)[0] == pytest.approx(expected)
+    hidden = reference.copy()
+    hidden[populated.nonzero()[0][0], populated.nonzero()[1][0]] = 0
+    assert free_energy_error(hidden, reference)[1] == pytest.approx(1 / populated.sum())
+
+
+def test_slowest_mode():
+    """One torsion hops now and then, another shakes: the mode follows the first."""
+    hops = np.where(relaxing(20_000, 0.995) > 0, 1.0, -1.0)
+    random = np.random.default_rng(2)
+    torsions = np.stack([random.normal(size=20_000), hops + 0.1 * random.normal(size=20_000)], 1)
+    mode = SlowestMode([torsions[:10_000], torsions[10_000:]], lag=5)
+    assert abs(np.corrcoef(mode(torsions), hops)[0, 1]) > 0.95
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Untrained: it draws about the torsions that it was given."""
+    molecule = build_system()
+    spec = ModelSpec(
+        architecture="stegmn-proposal", history=1, frame_interval=0.1, temperature=300.0,
+        config={"hidden": 16, "components": 8}, **describe_molecule(
+            molecule.topology, molecule.system
+        ),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = build_model(spec)
+    frame = torch.from_numpy(10 * molecule.positions).float().expand(20, 1, -1, -1)
+    noise = 0.05 * torch.randn(frame.shape, generator=torch.Generator().manual_seed(1))
+    model.fit(frame + noise, frame[:, 0])
+    path = tmp_path_factory.mktemp("model") / "exact.safetensors"
+    save_model(model, path)
+    return path
+
+
+@pytest.fixture
+def packaged(model, monkeypatch):
+    monkeypatch.setitem(_sampling.SAMPLING_MODELS, "alanine-dipeptide", (str(model), "ALA"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("sampling")
+
+
+@pytest.mark.filterwarnings("ignore")  # of series as short as these
+def test_runs_and_resumes(folder, packaged, monkeypatch):
+    output, reports = folder / "records.json", []
+    records = run_sampling(
+        folder / "data", SMALL, output=output, progress=lambda *report: reports.append(report)
+    )
+    plain, exact = records
+    assert (plain.model, exact.model) == ("plain MD", "exact jumps")
+    assert plain.mse is None and plain.details["n_frames"] > 10
+    assert "attempted" not in plain.details
+    jumps = exact.details["attempted"] / SMALL.tries
+    assert jumps == int(jumps) and jumps > 3
+    # a frame of dynamics, a jump, and so on
+    assert exact.details["n_frames"] == pytest.approx(2 * jumps, abs=3)
+    assert exact.details["wall_seconds"] >= 1.0
+    assert reports[0][0] == "alanine-dipeptide: reference"
+    monkeypatch.setattr(_sampling, "sample", None)
+    again = run_sampling(folder / "data", SMALL, output=output)
+    assert [r.details for r in again] == [r.details for r in records]
+    assert len(json.loads(output.read_text())) == 2
+    with pytest.raises(RecordsError, match="seconds 1.0, now 2.0"):
+        run_sampling(
+            folder / "data", SamplingSettings(**vars(SMALL) | {"seconds": 2.0}), output=output
+        )
+    (table,) = sampling_tables(records)
+    assert [row[0] for row in table.rows] == [
+        "plain MD", "exact jumps", "exact jumps against plain MD",
+    ]  # fmt: skip
+    assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def test_backbone_torsions():
+    """φ and ψ are measured from C to C and from N to N, whatever the rotatable bonds take."""
+    molecule = build_system()
+    spec = ModelSpec(
+        architecture="persistence", history=1, frame_interval=1.0,
+        **describe_molecule(molecule.topology, molecule.system),
+    )  # fmt: skip
+    frame = 10 * molecule.positions[None]
+    phi, psi = np.degrees(TorsionReader(build_model(spec), "ALA")(frame)[0, -2:])
+    names = [(atom.residue.name, atom.name) for atom in molecule.topology.atoms()]
+    chain = [("ACE", "C"), ("ALA", "N"), ("ALA", "CA"), ("ALA", "C"), ("NME", "N")]
+    points = [frame[0, names.index(name)] for name in chain]
+    assert phi == pytest.approx(_dihedral(*points[:4]), abs=1e-4)
+    assert psi == pytest.approx(_dihedral(*points[1:]), abs=1e-4)
+
+
+def _dihedral(a, b, c, d):
+    first, axis, last = b - a, c - b, d - c
+    left, right = np.cross(first, axis), np.cross(axis, last)
+    sine = np.dot(np.cross(left, right), axis / np.linalg.norm(axis))
+    return math.degrees(math.atan2(sine, np.dot(left, right)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"molecules": ("water",)}, "molecules: water not known; there are: alanine-dipeptide"),
+        ({"seconds": 0.0}, "seconds must be positive, got 0"),
+        ({"tries": 0}, "tries must be positive, got 0"),
+    ],
+)
+def test_settings_that_make_no_sense(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SamplingSettings(**changes)
