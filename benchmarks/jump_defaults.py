@@ -72,7 +72,7 @@ def main():
         lines = ",\n".join(map(json.dumps, records))  # a line for each, to be read in a diff
         options.output.write_text(f"[\n{lines}\n]\n")
         print(row(records[-1]), flush=True)
-    print("\n" + table(records))
+    print("\n" + table(records) + "\n\n" + profile_table(records))
 
 
 def reference(folder, number):
@@ -153,7 +153,7 @@ def row(record):
     guard = settings["guard"]
     guard = f"energy {settings['energy_threshold']:g}" if guard == "energy" else guard
     cells = [
-        ", ".join(f"{k}={v}" for k, v in record["changes"].items()) or "defaults",
+        name_of(record),
         f"{settings['md_frames']}, {settings['jumps']}",
         guard,
         settings["velocities"],
@@ -174,6 +174,23 @@ def row(record):
     cells.append(f"{statistics['worst_constraint_error']:.1e}")
     cells += [f"{record['ms_per_jump']:.1f}", f"{record['ns_per_day']:.0f}"]
     return "| " + " | ".join(cells) + " |"
+
+
+def profile_table(records):
+    """Markdown: temperatures (K) by the time since the last jump, one run a row."""
+    parts = max((record["temperature"]["profile"] for record in records), key=len)
+    spans = [f"{part['from_ps']:g}–{part['to_ps']:g} ps" for part in parts]
+    lines = [["run", "at the jump", *spans], ["---"] * (2 + len(spans))]
+    for record in records:
+        temperature = record["temperature"]
+        cells = [plus_minus(part) for part in (temperature["at_jump"], *temperature["profile"])]
+        lines.append([name_of(record), *cells, *["–"] * (1 + len(spans) - len(cells))])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def name_of(record):
+    """What was changed."""
+    return ", ".join(f"{k}={v}" for k, v in record["changes"].items()) or "defaults"
 
 
 def parse():
