@@ -1,0 +1,102 @@
+"""Models with a density for alanine dipeptide and for a chain of four atoms whose torsions have a
+known distribution; shared by the tests of exact jumps."""
+
+import numpy as np
+import openmm
+import torch
+from alanine import arrays, peptide, simulation, spec_for
+from openmm import app
+from small_proposals import SMALL_PROPOSAL
+
+from openmm_stegmn.data import describe_molecule
+from openmm_stegmn.models import ModelSpec, TorsionProposal
+from openmm_stegmn.simulation import STEGMNPropagator
+from openmm_stegmn.units import GAS_CONSTANT
+
+
+def perturbed(kind, spec, seed=0, scale=0.3):
+    """A model of some class whose weights are all random."""
+    torch.manual_seed(seed)
+    model = kind(spec, **spec.config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(scale * torch.randn(parameter.shape))
+    return model.eval()
+
+
+def for_alanine(kind=TorsionProposal, history=1, horizon=1, **config):
+    """Turns one bond a move, or an untrained model would have nothing accepted."""
+    topology, system, _ = peptide()
+    config = SMALL_PROPOSAL | {"components": 12, "lag": 10, "block": 1} | config
+    spec = spec_for(
+        topology, system, architecture="stegmn-proposal", history=history, horizon=horizon,
+        config=config,
+    )  # fmt: skip
+    return perturbed(kind, spec)
+
+
+def moving(model=None, md_frames=2, tries=4, **options):
+    """A simulation of alanine dipeptide with exact jumps."""
+    model = for_alanine() if model is None else model
+    return simulation(model, guard="metropolis", md_frames=md_frames, tries=tries, **options)
+
+
+#: Energy (kJ/mol) of the torsion theta of the chain: three wells of unequal depth.
+TORSION_ENERGY = "5*cos(3*theta)+4*cos(theta-2)"
+
+
+def chance_below(temperature):
+    """Cumulative distribution of the torsion at a temperature."""
+    angles = np.linspace(-np.pi, np.pi, 4001)
+    energy = 5 * np.cos(3 * angles) + 4 * np.cos(angles - 2)
+    weights = np.exp(-energy / (GAS_CONSTANT * temperature))
+    sums = np.concatenate([[0.0], np.cumsum(weights[1:] + weights[:-1])])
+    return lambda torsions: np.interp(torsions, angles, sums / sums[-1])
+
+
+def chain(kind=TorsionProposal, temperature=300, tries=16, seed=1, **config):
+    """Four atoms with stiff bonds and angles, of which the torsion does not know."""
+    topology = app.Topology()
+    residue = topology.addResidue("CHN", topology.addChain())
+    atoms = [topology.addAtom(f"C{i}", app.Element.getBySymbol("C"), residue) for i in range(4)]
+    system, bonds = openmm.System(), openmm.HarmonicBondForce()
+    angles, torsions = openmm.HarmonicAngleForce(), openmm.CustomTorsionForce(TORSION_ENERGY)
+    for _ in atoms:
+        system.addParticle(12.01)
+    for i in range(3):
+        topology.addBond(atoms[i], atoms[i + 1])
+        bonds.addBond(i, i + 1, 0.153, 1e5)
+    for i in range(2):
+        angles.addAngle(i, i + 1, i + 2, 1.95, 500.0)
+    torsions.addTorsion(0, 1, 2, 3)
+    for force in (bonds, angles, torsions):
+        system.addForce(force)
+    spec = ModelSpec(
+        architecture="stegmn-proposal", history=1, frame_interval=0.002,
+        config=SMALL_PROPOSAL | config, **describe_molecule(topology, system),
+    )  # fmt: skip
+    integrator = openmm.LangevinMiddleIntegrator(temperature, 1.0, 0.001)
+    propagator = STEGMNPropagator(
+        system, topology, perturbed(kind, spec), integrator, md_frames=1, guard="metropolis",
+        tries=tries, backend="python", seed=seed,
+    )  # fmt: skip
+    made = app.Simulation(
+        topology, system, propagator, openmm.Platform.getPlatformByName("Reference")
+    )
+    bent = [[0.057, 0.142, 0], [0, 0, 0], [0.153, 0, 0], [0.21, 0.06, 0.13]]
+    made.context.setPositions(bent)
+    made.context.setVelocitiesToTemperature(temperature, seed)
+    return made
+
+
+def torsions_after_jumps(made, jumps):
+    """Torsion of the chain after each jump, rad."""
+    found = []
+    for _ in range(jumps):
+        made.step(made.integrator.steps_to_next_frame())
+        made.step(1)
+        found.append(arrays(made)[0])
+    first, second, third = np.diff(np.array(found), axis=1).transpose(1, 0, 2)
+    normals = np.cross(first, second), np.cross(second, third)
+    across = np.linalg.norm(second, axis=1) * (first * normals[1]).sum(1)
+    return np.arctan2(across, (normals[0] * normals[1]).sum(1))
