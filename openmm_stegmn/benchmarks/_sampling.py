@@ -47,9 +47,9 @@ class SamplingSettings:
     seeds: int = 3
     seconds: float = 300.0
     """Wall time of each run."""
-    md_frames: int = 2
+    md_frames: int = 1
     """Physical frames between jumps."""
-    tries: int = 8
+    tries: int = 4
     """Trials in a jump."""
     platform: str = "auto"
     reference_ns: float = 200.0

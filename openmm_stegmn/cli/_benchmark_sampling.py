@@ -26,8 +26,8 @@ def sampling(
     molecules: Molecules = None,
     seeds: Seeds = 3,
     seconds: Annotated[float, typer.Option(help="Wall time of each run.")] = 300.0,
-    md_frames: Annotated[int, typer.Option(help="Physical frames between jumps.")] = 2,
-    tries: Annotated[int, typer.Option(help="Trials in a jump.")] = 8,
+    md_frames: Annotated[int, typer.Option(help="Physical frames between jumps.")] = 1,
+    tries: Annotated[int, typer.Option(help="Trials in a jump.")] = 4,
     platform: Annotated[
         str, typer.Option(help="OpenMM platform; auto: the fastest here.")
     ] = "auto",

@@ -63,7 +63,7 @@ class STEGMNPropagator(HybridStepping):
     temperature : float or openmm.unit.Quantity, optional
         K, for "maxwell" and "metropolis". Default: the integrator's own, followed when it changes.
     tries : int, optional
-        Trials in a jump of a model with a density, which draws them in one evaluation. Default 8.
+        Trials in a jump of a model with a density, which draws them in one evaluation. Default 4.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     seed : int, optional
@@ -266,7 +266,7 @@ def _check_density(model, guard, velocities, tries):
             f"with guard='metropolis' and velocities='maxwell': found guard={guard!r} and "
             f"velocities={velocities!r}."
         )
-    tries = 8 if tries is None else tries
+    tries = 4 if tries is None else tries
     if not isinstance(tries, Integral) or not 1 <= tries <= MOST_TRIES:
         raise ValueError(f"tries must be a whole number from 1 to {MOST_TRIES}, found {tries}.")
     if model.horizon != 1:
