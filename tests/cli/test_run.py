@@ -87,6 +87,30 @@ def test_defaults_are_those_of_the_settings():
     assert {name: options[name].default for name in settings} == settings
 
 
+def test_exact_is_the_packaged_model_with_metropolis(tmp_path, monkeypatch):
+    """Every jump makes a frame, and none advances the clock; a restart needs no further word."""
+    monkeypatch.chdir(tmp_path)
+    short = ["--platform", "Reference", "--equilibration", "0.1", "--seed", "3"]
+    command = ["run", "--exact", "--length", "3", "--md-frames", "1", "--tries", "3", *short]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "alanine-dipeptide-hybrid"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert (summary["model"], summary["jump_kind"]) == ("alanine-dipeptide-exact", "exact")
+    assert summary["jumped_time_ps"] == 0 and summary["physical_time_ps"] == 3
+    assert summary["jumps"]["attempted"] == 15  # three trials after each of five frames
+    assert summary["jumps"]["frames"] == 7 + 5
+    result = CliRunner().invoke(app, ["run", "--restart", "--length", "4"])
+    assert result.exit_code == 0, result.output
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["jump_kind"] == "exact" and summary["jumps"]["attempted"] > 15
+
+
+def test_exact_with_a_model_without_a_density(invoke, tmp_path):
+    result = invoke("--exact", "--tries", 3)
+    assert_refused(result, tmp_path, "tries=3 is for models with a density")
+
+
 def test_restart_takes_settings_from_the_folder(invoke, tmp_path):
     assert invoke("--length", 0.5, "--seed", 3).exit_code == 0
     result = invoke("--restart", "--length", 1.0)
