@@ -107,7 +107,7 @@ class STEGMNPropagator(HybridStepping):
         tries = _check_density(model, guard, velocities, tries)
         interval = float(model.frame_interval)
         schedule = Schedule(
-            history=model.history,
+            history=model.history if model.uses_window else 1,
             horizon=model.horizon,
             frame_interval=interval,
             steps_per_frame=steps_per_frame(model, integrator),
@@ -136,7 +136,8 @@ class STEGMNPropagator(HybridStepping):
             jumper = JumpIntegrator(schedule, jump_guard, velocities, tolerance, mass)
         _share_seed(integrator, jumper, seed)
         groups = integrator.getIntegrationForceGroups()
-        integrator.setIntegrationForceGroups(groups & PHYSICS_GROUPS)
+        for member in (integrator, jumper):
+            member.setIntegrationForceGroups(groups & PHYSICS_GROUPS)
         self._set_up(integrator, jumper, bridge, schedule, temperature)
         if leftover is not None:
             system.removeForce(leftover)
@@ -145,7 +146,7 @@ class STEGMNPropagator(HybridStepping):
 
         self._guard, self._velocities, self._seed = jump_guard, velocities, seed
         self._model = (model.spec.architecture, model.sha256)
-        self._kind = kind_of_jump(model, hasattr(integrator, "getTemperature"))
+        self._kind = kind_of_jump(model, _has_thermostat(integrator, temperature))
         self._tries, self._jumper_has_density = tries, model.has_density
         if temperature is not None or hasattr(integrator, "getTemperature"):
             _warn_of_temperature(self._current_temperature(), model.spec.temperature)
@@ -274,6 +275,14 @@ def _check_density(model, guard, velocities, tries):
             f"A model with a density makes one frame a jump, found horizon {model.horizon}."
         )
     return int(tries)
+
+
+def _has_thermostat(integrator, temperature):
+    """Whether legs sample at the temperature that jumps are accepted at."""
+    if not hasattr(integrator, "getTemperature"):
+        return False
+    own = in_kelvin(integrator.getTemperature())
+    return temperature is None or abs(temperature - own) <= 1e-3 * own
 
 
 def _share_seed(integrator, jumper, seed):

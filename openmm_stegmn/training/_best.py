@@ -7,17 +7,36 @@ import torch
 class KeepBest(lightning.Callback):
     """Remember the weights with the least validation loss, and give them back.
 
-    Stands before the callback that averages weights: it then sees, at the end of a validation, the
-    averaged ones that were validated.
+    Those before training count too. Stands before the callback that averages weights: it then sees,
+    at the end of a validation, the averaged ones that were validated.
+
+    Parameters
+    ----------
+    batches : DataLoader or None
+        Numbers of validation windows; None where there are none.
     """
 
-    def __init__(self):
-        self.loss, self._weights = float("inf"), None
+    def __init__(self, batches=None):
+        self.loss, self._weights, self._batches = float("inf"), None, batches
+
+    @torch.no_grad()
+    def on_train_start(self, trainer, module):
+        """Look at the weights before training."""
+        if self._batches is None:
+            return
+        sizes, losses = [], []
+        for index in self._batches:
+            example = module.example(module.validation, index.to(module.device))
+            losses.append(len(index) * module.loss(*example).item())
+            sizes.append(len(index))
+        self._keep(sum(losses) / sum(sizes), module)
 
     @torch.no_grad()
     def on_validation_epoch_end(self, trainer, module):
         """Compare with the best so far."""
-        loss = trainer.callback_metrics["validation"].item()
+        self._keep(trainer.callback_metrics["validation"].item(), module)
+
+    def _keep(self, loss, module):
         if loss < self.loss:
             self.loss = loss
             self._weights = {name: p.clone() for name, p in module.model.named_parameters()}

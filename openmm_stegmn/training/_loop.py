@@ -59,7 +59,8 @@ def train(
         if validation is not None:
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
-        best = KeepBest()
+        loaders = _loaders(task, config)
+        best = KeepBest(*loaders[1:])
         # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
         averaging = WeightAveraging(
             use_buffers=False, avg_fn=partial(_average, config.average_decay)
@@ -74,7 +75,7 @@ def train(
         with warnings.catch_warnings():
             # Numbers need no worker processes.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            trainer.fit(task, *_loaders(task, config))
+            trainer.fit(task, *loaders)
         best.restore(model)
     return model.cpu().eval()
 

@@ -17,9 +17,22 @@ class ProposalTask(JumpTask):
     over pairs of frames τ apart, in both directions of time, and blocks B of bonds as moves draw
     them. The windows are as long as the longest time: of each, the first frame and one of the
     others are a pair. The model needs ``log_density``, ``draw_block`` and ``lags``.
+
+    Raises
+    ------
+    ValueError
+        If the windows are shorter than that.
     """
 
     def _measure(self, window, target):
+        longest = max(lag or 0 for lag in self.model.lags)
+        for windows in (self.windows, self.validation):
+            if windows is not None and windows.history < longest:
+                raise ValueError(
+                    f"windows of {windows.history} frames are shorter than the longest time that "
+                    f"the model is trained for, {longest} frame intervals: make them with "
+                    f"history={longest}"
+                )
         self.log_lags = torch.stack([log_lag(lag) for lag in self.model.lags])
         self.random = torch.Generator().manual_seed(self.config.seed)
 
