@@ -447,8 +447,8 @@ def test_without_the_densities_they_do_not():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [{}, {"lag": 10}, {"lag": 1, "components": 2}])
+@pytest.mark.parametrize("config", [{}, {"lag": 10}, {"lag": 1}])
 @pytest.mark.parametrize("temperature", [300, 600])
 def test_torsions_follow_boltzmann_closely(config, temperature):
-    found = torsions(jumps=5000, temperature=temperature, seed=2, **config)
+    found = torsions(jumps=4000, temperature=temperature, seed=2, **config)[::2]
     assert kstest(found, chance_below(temperature)).pvalue > 1e-3
