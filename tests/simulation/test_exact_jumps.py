@@ -85,6 +85,16 @@ class Failing(TorsionProposal):
         return frames + 0.0 * fail_if(fail), log_ratio
 
 
+class Listens(Refused):
+    """Notes the noise that it is given; a class attribute, since propagators copy models."""
+
+    heard = []
+
+    def trials(self, base, noise):
+        self.heard.append(noise.clone())
+        return super().trials(base, noise)
+
+
 class Remembers(TorsionProposal):
     """Says that it looks at earlier frames."""
 
@@ -216,6 +226,22 @@ def test_every_jump_makes_a_frame_and_takes_no_time(tmp_path, kind, backend):
         assert statistics.accepted == (0 if kind is Refused else statistics.attempted)
     else:
         assert 0 < statistics.accepted < statistics.attempted
+
+
+def test_noise_is_normal_and_each_trial_has_its_own():
+    Listens.heard.clear()
+    made = moving(for_alanine(Listens), jumps=150)
+    to_jump(made)
+    made.step(150)
+    heard = torch.stack(Listens.heard)
+    assert heard.shape == (150, 4, for_alanine().n_noise)
+    assert len(heard.unique()) == heard.numel()
+    for part in heard.flatten(0, 1).T:
+        assert kstest(part, "norm").pvalue > 1e-4
+    assert kstest(heard.flatten(), "norm").pvalue > 1e-3
+    correlations = torch.corrcoef(heard.flatten(1).T) - torch.eye(heard[0].numel())
+    # Between any two numbers of one jump; the standard error is 0.08.
+    assert correlations.abs().max() < 0.4
 
 
 def test_energy_change_is_that_of_the_state():
