@@ -176,6 +176,18 @@ def test_tries_are_for_models_with_a_density():
         propagator(build_model(spec_for(topology, system)), tries=4)
 
 
+@pytest.mark.xfail(strict=True, reason="OpenMM neither moves such atoms nor gives them noise")
+def test_atoms_without_mass_are_refused():
+    """A frozen atom stays where it is when bonds turn it, and lengths change."""
+    topology, system, _ = peptide(constraints=None)
+    system.setParticleMass(1, 0.0)
+    spec = spec_for(topology, system, architecture="stegmn-proposal", history=1)
+    with pytest.raises(ValueError, match="mass"):
+        STEGMNPropagator(
+            system, topology, build_model(spec), langevin(), guard="metropolis", backend="python"
+        )
+
+
 # What they leave behind
 
 
