@@ -101,7 +101,7 @@ def run_sampling(
         model = load_model(model_name)
         reader = TorsionReader(model, residue)
         reference = _reference(folder, molecule, model, reader, settings, processes, report)
-        judge = _Judge(reference, round(_LAG / model.frame_interval))
+        judge = _Judge(reference, round(_LAG / model.frame_interval), reader.folds)
         jobs = [(kind, seed) for seed in range(settings.seeds) for kind in (PLAIN, EXACT)]
         for number, (kind, seed) in enumerate(jobs):
             report(f"{molecule}: {kind}, seed {seed}", number, len(jobs))
@@ -165,33 +165,45 @@ def _reference(folder, molecule, model, reader, settings, processes, report):
 class _Judge:
     """What is measured of a run.
 
+    Effective samples of exact jumps come from the run itself. Those of plain dynamics come from the
+    reference, which is the same dynamics for longer: a short run that never leaves a basin does not
+    know how seldom it would.
+
     Parameters
     ----------
     reference : list of ndarray
         Torsions of each replica.
     lag : int
         Of TICA, frames.
+    folds : ndarray
+        See :class:`SlowestMode`.
     """
 
-    def __init__(self, reference, lag):
+    def __init__(self, reference, lag, folds):
         every = np.concatenate(reference)
         self._reference = free_energy(every[:, -2], every[:, -1])
-        self._mode = SlowestMode(reference, lag)
+        self._mode = SlowestMode(reference, lag, folds)
+        self._plain = self._samples(every)
+
+    def _samples(self, torsions) -> dict:
+        """Effective samples a frame."""
+        return {
+            "phi": effective_angles(torsions[:, -2]) / len(torsions),
+            "psi": effective_angles(torsions[:, -1]) / len(torsions),
+            "slowest": effective_samples(self._mode(torsions)) / len(torsions),
+        }  # fmt: skip
 
     def __call__(self, run) -> dict:
         phi, psi = run.torsions[:, -2], run.torsions[:, -1]
         error, unvisited = free_energy_error(free_energy(phi, psi), self._reference)
-        samples = {
-            "phi": effective_angles(phi), "psi": effective_angles(psi),
-            "slowest": effective_samples(self._mode(run.torsions)),
-        }  # fmt: skip
+        samples = self._samples(run.torsions) if run.statistics else self._plain
         found = {
             "wall_seconds": run.wall_seconds, "physical_time_ps": run.physical_time,
             "n_frames": len(phi), "free_energy_rms_kT": error, "bins_unvisited": unvisited,
             "phi_positive": float((phi > 0).mean()),
             "phi_positive_visits": visits(phi, 0.3, 2.0), **run.statistics,
         }  # fmt: skip
-        for name, count in samples.items():
-            rate = count / run.wall_seconds
+        for name, share in samples.items():
+            rate = share * len(phi) / run.wall_seconds
             found[f"effective_{name}_per_second"] = rate if math.isfinite(rate) else None
         return found

@@ -11,6 +11,7 @@ from openmm import LangevinMiddleIntegrator, app, unit
 
 from ..data import simulate_replica, steps_between
 from ..mechanics import dihedral
+from ..models import rotor_folds
 from ..runs import RunSettings, prepare
 from ..units import to_angstrom
 from ._peptides_files import write_arrays
@@ -39,6 +40,8 @@ class TorsionReader:
                     bonded[one].add(other)
         before = next(a for a in bonded[n] if spec.elements[a] == "C" and a != ca)
         after = next(a for a in bonded[c] if spec.elements[a] == "N")
+        #: Symmetry of each torsion, as a methyl's of three.
+        self.folds = np.array([*rotor_folds(model.context).tolist(), 1, 1])
         self._backbone = torch.tensor([[before, n, ca, c], [n, ca, c, after]])
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:

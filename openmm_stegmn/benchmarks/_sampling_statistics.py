@@ -37,20 +37,27 @@ class SlowestMode:
         rad, replicas of plain dynamics.
     lag : int
         Frames.
+    folds : ndarray, ``(n_bonds,)``
+        Symmetry of what turns: a methyl that has turned by 120° is where it was.
     """
 
-    def __init__(self, references, lag: int):
+    def __init__(self, references, lag: int, folds: np.ndarray):
         from deeptime.decomposition import TICA
 
+        self._folds = folds
         self._model = TICA(lagtime=lag, dim=1)
         for reference in references:
-            features = _features(reference)
+            features = self._features(reference)
             self._model.partial_fit((features[:-lag], features[lag:]))
         self._fitted = self._model.fetch_model()
 
     def __call__(self, torsions: np.ndarray) -> np.ndarray:
         """Value in each frame."""
-        return self._fitted.transform(_features(torsions))[:, 0]
+        return self._fitted.transform(self._features(torsions))[:, 0]
+
+    def _features(self, torsions):
+        angles = torsions.astype(np.float64) * self._folds
+        return np.concatenate([np.cos(angles), np.sin(angles)], 1)
 
 
 def visits(angles: np.ndarray, low: float, high: float) -> int:
@@ -88,7 +95,3 @@ def free_energy_error(counts: np.ndarray, reference: np.ndarray) -> tuple[float,
     # Free energies have no zero: the mean difference is none.
     difference = difference - difference.mean()
     return float(np.sqrt((difference**2).mean())), float(1 - found.sum() / populated.sum())
-
-
-def _features(torsions):
-    return np.concatenate([np.cos(torsions), np.sin(torsions)], 1).astype(np.float64)

@@ -5,11 +5,13 @@ from ._context import MoleculeContext
 from ._files import FORMAT_VERSION, ModelFileError, load_model, packaged_models, save_model
 from ._interface import Proposal, TrajectoryModel
 from ._registry import MODELS, build_model, register
+from ._rotor_symmetry import rotor_folds
 from ._spec import ModelSpec
 from .proposal import TorsionProposal, log_lag
 
 __all__ = [
     "FORMAT_VERSION", "MODELS", "ModelFileError", "ModelSpec", "MoleculeContext", "Proposal",
     "TorsionProposal", "TrajectoryModel", "baselines", "build_model", "load_model", "log_lag",
-    "packaged_models", "proposal", "register", "save_model", "stegmn", "stegmn_paper",
+    "packaged_models", "proposal", "register", "rotor_folds", "save_model", "stegmn",
+    "stegmn_paper",
 ]  # fmt: skip

@@ -88,8 +88,15 @@ def test_slowest_mode():
     hops = np.where(relaxing(20_000, 0.995) > 0, 1.0, -1.0)
     random = np.random.default_rng(2)
     torsions = np.stack([random.normal(size=20_000), hops + 0.1 * random.normal(size=20_000)], 1)
-    mode = SlowestMode([torsions[:10_000], torsions[10_000:]], lag=5)
+    halves, ones = [torsions[:10_000], torsions[10_000:]], np.ones(2)
+    mode = SlowestMode(halves, 5, ones)
     assert abs(np.corrcoef(mode(torsions), hops)[0, 1]) > 0.95
+    # hops by 120° of a methyl are none
+    slow = 0.3 * relaxing(20_000, 0.9, seed=3)
+    torsions = np.stack([slow, 2 * np.pi / 3 * hops + 0.1 * random.normal(size=20_000)], 1)
+    mode = SlowestMode([torsions], 5, np.array([1, 3]))
+    assert abs(np.corrcoef(mode(torsions), hops)[0, 1]) < 0.1
+    assert abs(np.corrcoef(mode(torsions), np.sin(slow))[0, 1]) > 0.9
 
 
 @pytest.fixture(scope="module")
