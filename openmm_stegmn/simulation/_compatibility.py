@@ -144,6 +144,16 @@ def _check_particles(system):
             "or implicit solvent)."
         )
 
+    frozen = [
+        index
+        for index in range(system.getNumParticles())
+        if system.getParticleMass(index)._value == 0
+    ]
+    if frozen:
+        raise IncompatibleModelError(
+            f"The system has {len(frozen)} atoms without mass (the first is {frozen[0]}), which "
+            "OpenMM holds in place, so that jumps would tear at them. Give them their mass."
+        )
     if system.usesPeriodicBoundaryConditions():
         raise IncompatibleModelError(
             "The system is periodic, where molecules of a window would have to be made whole "

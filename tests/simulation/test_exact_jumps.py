@@ -176,7 +176,6 @@ def test_tries_are_for_models_with_a_density():
         propagator(build_model(spec_for(topology, system)), tries=4)
 
 
-@pytest.mark.xfail(strict=True, reason="OpenMM neither moves such atoms nor gives them noise")
 def test_atoms_without_mass_are_refused():
     """A frozen atom stays where it is when bonds turn it, and lengths change."""
     topology, system, _ = peptide(constraints=None)
