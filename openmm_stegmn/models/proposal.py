@@ -34,14 +34,16 @@ class TorsionProposal(TrajectoryModel):
     not look at the torsions that it draws. Moves drawn from it would all be accepted if it were
     learned perfectly.
 
-    With blocks, a move turns the bonds of a contiguous part B of the molecule; which part is drawn
-    without looking at the frame, so that the way back has the same chance. The network is trained
+    With blocks, a move turns a part B of the bonds that are next to each other in the order of
+    their atoms, which in a chain is a stretch of it; which part is drawn without looking at the
+    frame, so that the way back has the same chance. The network is trained
     for all parts, given how far the others turn, which in a move they do not.
 
     Lengths and angles are those of the frame. The Jacobian of such a move is one, so accepting it
     with :math:`\min(1, e^{-βΔU} q(-Δq | x') / q(Δq | x))` leaves the Boltzmann distribution
     unchanged, whatever the network has learned. Equivariant to rotation, translation and
-    reflection.
+    reflection. (Of a molecule without chiral centres the handedness of the frame is seen even at
+    equilibrium: learned perfectly, such moves stay on one side of the mirror.)
 
     Parameters
     ----------
@@ -81,6 +83,9 @@ class TorsionProposal(TrajectoryModel):
         self.handedness = Handedness(self.context)
         self.encoder = BondEncoder(self.context, folds, hidden, layers, heads)
         self.register_buffer("folds", folds, persistent=False)
+        along = body.torsion_atoms[:, 1:3].amin(1).argsort(stable=True).argsort()
+        #: Place of each bond in the order of its atoms; bonds themselves are ordered by depth.
+        self.register_buffer("place", along, persistent=False)
         self.register_buffer("lag", log_lag(lag), persistent=False)
         #: Directions of the means on the circle, before the network adds to them.
         self.centres = nn.Parameter(torch.randn(body.n_bonds, components, 2))
@@ -123,7 +128,7 @@ class TorsionProposal(TrajectoryModel):
             self.centres[..., 0] + along + keep * torch.cos(now),
         )
         means = hand.unsqueeze(-1) * wrap_angle(direction - now) / folds
-        period = 2 * math.pi / folds
+        period = 2 * math.pi / folds.to(now)
         # Softly between its bounds
         first = math.log(_FIRST_WIDTH / (GREATEST_WIDTH - _FIRST_WIDTH))
         widths = _NARROWEST / folds + (GREATEST_WIDTH * period - _NARROWEST / folds) * (
@@ -159,7 +164,7 @@ class TorsionProposal(TrajectoryModel):
         return self._log_density(*self.mixture(frame, turns, block, lag), turns, block)
 
     def _log_density(self, log_weights, means, widths, turns, block):
-        period = (2 * math.pi / self.folds).to(turns).unsqueeze(-1)
+        period = 2 * math.pi / self.folds.to(turns).unsqueeze(-1)
         deviation = wrap_period(turns.unsqueeze(-1) - means, period)
         each = wrapped_normal_log_density(deviation, widths, period)
         return torch.logsumexp(log_weights + (block.unsqueeze(-1) * each).sum(1), -1)
@@ -188,7 +193,7 @@ class TorsionProposal(TrajectoryModel):
         chosen = below.sum(-1).clamp_max(self.components - 1)[:, None, None]
         chosen = chosen.expand(-1, means.shape[1], 1)
         mean, width = (part.gather(-1, chosen).squeeze(-1) for part in (means, widths))
-        period = (2 * math.pi / self.folds).to(mean)
+        period = 2 * math.pi / self.folds.to(mean)
         # Mirror images get mirror images of the same noise.
         hand = self.handedness(frame, self.context.body.torsions(frame))
         turns = block * wrap_period(mean + hand * width * noise[:, 2:], period)
@@ -203,8 +208,8 @@ class TorsionProposal(TrajectoryModel):
         starts = n_bonds + self.block - 1
         uniform = torch.special.ndtr(noise)
         last = (uniform * starts).floor().clamp_max(starts - 1).unsqueeze(-1)
-        bonds = torch.arange(n_bonds, dtype=noise.dtype, device=noise.device)
-        return ((bonds <= last) & (bonds > last - self.block)).to(noise.dtype)
+        place = self.place.to(noise.dtype)
+        return ((place <= last) & (place > last - self.block)).to(noise.dtype)
 
     def trials(self, base: Tensor, noise: Tensor):
         """Independent proposals from one frame, and what Metropolis needs to know of each.

@@ -82,7 +82,10 @@ def kind_of_jump(model, has_thermostat=False):
                               that is chosen without looking at it, and accepted by Metropolis and
                               Hastings with both densities (`MoveIntegrator`); velocities are drawn
                               anew. The Boltzmann distribution at the temperature of the legs is
-                              left unchanged, whatever the network has learned
+                              left unchanged, whatever the network has learned. Legs with
+                              constrained *angles* (HAngles) sample it with the weight of their
+                              constraints, which may depend on torsions: by about 1 % for a hydroxyl
+                              group, not at all for HBonds and AllBonds
     ========================  ======================================================================
 
     Parameters

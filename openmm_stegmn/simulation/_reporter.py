@@ -20,7 +20,8 @@ class HybridReporter:
     frame after a rejected jump), ``"accepted"`` (1, 0, or -1 where no jump was tried),
     ``"energy_change"`` (kJ/mol, NaN where no jump was tried, infinite for a jump that was not
     finite), ``"constraint_error"`` (relative, of the positions themselves) and ``"step"``. The
-    frame at the first step is written too. A rejected jump makes no frame. Each frame is flushed:
+    frame at the first step is written too. A rejected jump makes no frame, an exact one always does
+    (origin 1, accepted 0 or 1). Each frame is flushed:
     what a killed run leaves behind can be read.
 
     OpenMM's own DCD and XTC reporters work as well, but stamp times as step times step size, which

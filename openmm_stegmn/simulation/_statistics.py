@@ -19,7 +19,8 @@ class FrameRecord:
     Attributes
     ----------
     origin : int
-        0 physical leg, 1 accepted jump, 2 the first physical frame after a rejected jump.
+        0 physical leg, 1 accepted jump (every exact jump), 2 the first physical frame after a
+        rejected jump.
     accepted : int
         1 accepted jump, 0 the jump tried before this frame was rejected, -1 no jump.
     energy_change : float
@@ -41,7 +42,7 @@ class JumpStatistics:
     Attributes
     ----------
     attempted, accepted : int
-        Jumps.
+        Jumps; of exact ones, their trials.
     rejected_energy, rejected_nonfinite, rejected_constraints : int
         Jumps rejected by the guard, because positions or energy were not finite, because a
         constraint was broken.

@@ -56,7 +56,11 @@ class ProposalTask(JumpTask):
         return start, turns, self.log_lags.to(start)[chosen]
 
     def loss(self, start, turns, lag):
-        """Mean of minus the logarithm of the density, for each bond that turns."""
+        """Mean of minus the logarithm of the density, for each bond that turns.
+
+        Relative to an even density on the circle: of n equal positions of a rotor, an even one has
+        minus log n.
+        """
         noise = torch.randn(len(start), generator=self.random).to(start)
         block = self.model.draw_block(noise)
         density = self.model.log_density(start, turns, block, lag)
