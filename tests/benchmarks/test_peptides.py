@@ -110,8 +110,10 @@ def test_jobs_are_small(folder):
     assert len(pickle.dumps(job)) < 2000
 
 
-def test_seeds(folder):
+def test_seeds(folder, monkeypatch):
     """What is trained gives a record for each seed, the others one."""
+    # After two steps the weights before training may still do best, the same for each seed.
+    monkeypatch.setattr("openmm_stegmn.training._best.KeepBest.restore", lambda *_: None)
     chosen = settings(models=("persistence", "stegmn"), intervals=(0.1,), seeds=2)
     found = run_peptides(folder / "data", chosen)
     assert [(r.model, r.seed) for r in found] == [
