@@ -17,8 +17,14 @@ from pathlib import Path
 
 import torch
 
-from openmm_stegmn.benchmarks import MD17Job, MD17Settings, Record, RecordFile, make_records
-from openmm_stegmn.data import find_md17, read_md17
+from openmm_stegmn.benchmarks import (
+    MD17Job,
+    MD17Settings,
+    Record,
+    RecordFile,
+    make_records,
+    md17_trajectories,
+)
 from openmm_stegmn.models.layers import ElasticRegression
 
 WHOLE = "stegmn"
@@ -144,8 +150,7 @@ def main():
         settings = MD17Settings(
             molecules=(molecule,), seeds=options.seeds, atoms=atoms, device=options.device
         )
-        trajectory = read_md17(find_md17(options.data, molecule), molecule)
-        trajectory = trajectory if atoms == "all" else trajectory.heavy_atoms()
+        (trajectory,) = md17_trajectories(options.data, settings)
         jobs += [
             AblationJob(
                 trajectory, "linear-ar-full" if change is None else WHOLE, seed, settings, name

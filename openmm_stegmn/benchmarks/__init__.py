@@ -2,7 +2,7 @@
 
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
 from ._jobs import make_records
-from ._md17 import MissingDataError, run_md17
+from ._md17 import MissingDataError, md17_trajectories, run_md17
 from ._md17_job import FLOOR, MD17Job
 from ._md17_models import MD17_MODELS
 from ._md17_settings import MD17Settings
@@ -31,6 +31,7 @@ __all__ = [
     "MD17Settings", "MissingDataError", "NoiseFloor", "PeptideDynamics", "PeptideSettings",
     "PeptideTrajectories", "PositionErrors", "Record", "RecordFile", "RecordsError",
     "SamplingSettings", "benchmark_tables", "circular_mean", "circular_variance", "make_records",
+    "md17_trajectories",
     "peptide_system", "peptide_tables", "peptide_trajectories", "predict", "rigid_stick_frames",
     "run_md17", "run_peptides", "run_sampling", "sampling_tables",
 ]  # fmt: skip

@@ -57,7 +57,7 @@ def run_md17(
         if name not in MODELS:
             raise ValueError(f"no model named {name!r}; there are: {', '.join(sorted(MODELS))}")
     file = RecordFile(output)
-    trajectories = _read(folder, settings)
+    trajectories = md17_trajectories(folder, settings)
     names = (*settings.models, FLOOR)
     jobs = [
         MD17Job(trajectory, name, seed, settings)
@@ -70,7 +70,14 @@ def run_md17(
     return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=progress)
 
 
-def _read(folder, settings) -> list[MoleculeTrajectory]:
+def md17_trajectories(folder, settings: MD17Settings) -> list[MoleculeTrajectory]:
+    """Trajectories of the molecules, with or without hydrogens, as the settings say.
+
+    Raises
+    ------
+    ValueError
+        If some are missing, cannot be read, or have another time step.
+    """
     folder = Path(folder)
     paths = {molecule: find_md17(folder, molecule) for molecule in settings.molecules}
     missing = [molecule for molecule, path in paths.items() if path is None]

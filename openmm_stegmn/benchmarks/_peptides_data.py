@@ -21,8 +21,8 @@ from ..systems import (
     choose_platform,
     packaged_structure,
 )
+from ._array_files import make_files, read_arrays
 from ._peptides_dynamics import make_repeats, make_replica
-from ._peptides_files import make_files, read_arrays
 
 #: By name of the packaged structure: length of a replica (ps), and the quickest platform on one
 #: core.

@@ -5,7 +5,7 @@ from openmm import unit
 
 from ..data import langevin_context, simulate_replica, steps_between
 from ..units import to_angstrom, to_nm
-from ._peptides_files import write_arrays
+from ._array_files import write_arrays
 
 
 def make_replica(xml, positions, n_frames, steps, every, equilibration, options, job):

@@ -12,16 +12,10 @@ import openmm
 from ..models import load_model
 from ..runs import RunSettings
 from ..systems import DEFAULT_FORCEFIELDS, build_system, packaged_structure
-from ._peptides_files import make_files, read_arrays
+from ._array_files import make_files, read_arrays
+from ._jobs import make_records
 from ._records import Record, RecordFile
-from ._sampling_runs import (
-    EXACT,
-    PLAIN,
-    TorsionReader,
-    make_reference,
-    sample,
-    with_seed,
-)
+from ._sampling_runs import EXACT, PLAIN, TorsionReader, make_reference, sample
 from ._sampling_statistics import (
     SlowestMode,
     effective_angles,
@@ -71,7 +65,8 @@ class SamplingSettings:
 
 def run_sampling(
     folder, settings: SamplingSettings | None = None, *, output=None, overwrite: bool = False,
-    processes: int = 1, progress: Callable[[str, int, int], None] | None = None,
+    processes: int = 1, made: Callable[[str, int, int], None] | None = None,
+    measured: Callable[[str, int, int], None] | None = None,
 ) -> list[Record]:  # fmt: skip
     """Sample each molecule by plain dynamics and by exact jumps, and compare.
 
@@ -86,56 +81,72 @@ def run_sampling(
         Make them again.
     processes : int
         Replicas of the reference at the same time. What is timed runs alone.
-    progress : callable, optional
-        Called with what comes next, what is done, and how much there is in all.
+    made : callable, optional
+        Called with what is simulated for the reference, files that are there, and files in all.
+    measured : callable, optional
+        Called with what runs now, records done, and records in all.
 
     Raises
     ------
     ValueError
         If a setting makes no sense, files were made with other settings, or no model is there.
     """
-    settings, file = settings or SamplingSettings(), RecordFile(output)
-    report, records = progress or (lambda *_: None), []
+    settings, file, jobs = settings or SamplingSettings(), RecordFile(output), []
     for molecule in settings.molecules:
-        model_name, residue = SAMPLING_MODELS[molecule]
-        model = load_model(model_name)
+        name, residue = SAMPLING_MODELS[molecule]
+        model = load_model(name)
         reader = TorsionReader(model, residue)
-        reference = _reference(folder, molecule, model, reader, settings, processes, report)
+        reference = _reference(folder, molecule, model, reader, settings, processes, made)
         judge = _Judge(reference, round(_LAG / model.frame_interval), reader.folds)
-        jobs = [(kind, seed) for seed in range(settings.seeds) for kind in (PLAIN, EXACT)]
-        for number, (kind, seed) in enumerate(jobs):
-            report(f"{molecule}: {kind}, seed {seed}", number, len(jobs))
-            key = (_BENCHMARK, _LABEL, molecule, kind, seed, "all", 0)
-            identity = _identity(settings, kind, model)
-            record = None if overwrite else file.find(key, identity)
-            if record is None:
-                run = sample(
-                    with_seed(_run_settings(molecule, model_name, settings), seed), kind,
-                    settings.seconds, reader,
-                )  # fmt: skip
-                record = Record(*key, None, None, 0.0, identity, judge(run))
-                file.add(record)
-            records.append(record)
-    return records
+        jobs += [
+            _Job(molecule, kind, seed, settings, model.sha256, reader, judge)
+            for seed in range(settings.seeds)
+            for kind in (PLAIN, EXACT)
+        ]
+    return make_records(jobs, file, overwrite=overwrite, progress=measured)
 
 
-def _run_settings(molecule, model, settings):
-    return RunSettings(
-        pdb=str(packaged_structure(molecule)), model=model, guard="metropolis",
-        md_frames=settings.md_frames, tries=settings.tries, platform=settings.platform,
-        equilibration=100.0,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class _Job:
+    """One run, and what is measured of it."""
+
+    molecule: str
+    kind: str
+    seed: int
+    settings: SamplingSettings
+    model_sha256: str
+    reader: TorsionReader
+    judge: "_Judge"
+
+    @property
+    def key(self):
+        return (_BENCHMARK, _LABEL, self.molecule, self.kind, self.seed, "all", 0)
+
+    @property
+    def identity(self):
+        """What decides the numbers beside the key."""
+        values, wanted = asdict(self.settings), ["seconds", "platform", "reference_ns", "replicas"]
+        if self.kind == EXACT:
+            wanted += ["md_frames", "tries"]
+        return {name: values[name] for name in wanted} | {"model_sha256": self.model_sha256}
+
+    @property
+    def title(self):
+        return f"{self.molecule}: {self.kind}, seed {self.seed}"
+
+    def run(self) -> Record:
+        settings = self.settings
+        model, _ = SAMPLING_MODELS[self.molecule]
+        hybrid = RunSettings(
+            pdb=str(packaged_structure(self.molecule)), model=model, guard="metropolis",
+            md_frames=settings.md_frames, tries=settings.tries, platform=settings.platform,
+            equilibration=100.0, seed=1000 * (self.seed + 1),
+        )  # fmt: skip
+        run = sample(hybrid, self.kind, settings.seconds, self.reader)
+        return Record(*self.key, None, None, 0.0, self.identity, self.judge(run))
 
 
-def _identity(settings, kind, model):
-    values = asdict(settings)
-    wanted = ["seconds", "platform", "reference_ns", "replicas"]
-    if kind == EXACT:
-        wanted += ["md_frames", "tries"]
-    return {name: values[name] for name in wanted} | {"model_sha256": model.sha256}
-
-
-def _reference(folder, molecule, model, reader, settings, processes, report):
+def _reference(folder, molecule, model, reader, settings, processes, made):
     """Torsions of each replica."""
     system = build_system(packaged_structure(molecule), DEFAULT_FORCEFIELDS)
     interval, temperature = model.frame_interval, model.temperature
@@ -158,7 +169,7 @@ def _reference(folder, molecule, model, reader, settings, processes, report):
         make_reference, reader, openmm.XmlSerializer.serialize(system.system),
         system.positions, n_frames, options,
     )  # fmt: skip
-    make_files(f"{molecule}: reference", files, make, processes, report)
+    make_files(f"{molecule}: reference", files, make, processes, made)
     return [read_arrays(path, about, ("torsions",))[0] for path, about in files.items()]
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from openmm import LangevinMiddleIntegrator, app, unit
+from openmm import app, unit
 
 from ..data import simulate_replica, steps_between
 from ..mechanics import dihedral
 from ..models import rotor_folds
-from ..runs import RunSettings, prepare
+from ..runs import RunSettings, langevin, prepare
 from ..units import to_angstrom
-from ._peptides_files import write_arrays
+from ._array_files import write_arrays
 
 PLAIN, EXACT = "plain MD", "exact jumps"
 
@@ -102,16 +102,10 @@ def sample(settings: RunSettings, kind: str, seconds: float, reader: TorsionRead
 
 def _plain(run, settings):
     """Plain dynamics from where the hybrid run would begin."""
-    integrator = LangevinMiddleIntegrator(
-        settings.temperature * unit.kelvin,
-        settings.friction / unit.picosecond,
-        settings.time_step * unit.femtosecond,
-    )
-    integrator.setRandomNumberSeed(settings.seed + 1)
     simulation = app.Simulation(
         run.molecule.topology,
         copy.deepcopy(run.molecule.system),
-        integrator,
+        langevin(dataclasses.replace(settings, seed=settings.seed + 1)),
         run.simulation.context.getPlatform(),
     )
     state = run.simulation.context.getState(positions=True, velocities=True)
@@ -128,8 +122,3 @@ def make_reference(reader, xml, positions, n_frames, options, job):
         settings["seed"], equilibration=settings["equilibration"], **options,
     )  # fmt: skip
     write_arrays(path, settings, options["platform"], torsions=reader(frames))
-
-
-def with_seed(settings: RunSettings, seed: int) -> RunSettings:
-    """The same run with other random numbers."""
-    return dataclasses.replace(settings, seed=1000 * (seed + 1))

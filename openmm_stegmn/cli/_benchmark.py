@@ -20,10 +20,11 @@ from ._benchmark_options import (
     chosen,
     counted,
     print_tables,
+    told,
 )
 from ._benchmark_peptides import peptides
 from ._benchmark_sampling import sampling
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
+from ._terminal import warnings_on_one_line
 
 benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
 
@@ -62,7 +63,7 @@ def md17(
     with warnings_on_one_line():
         from ..benchmarks import MD17Settings, benchmark_tables, run_md17
 
-        try:
+        with told(output, data):
             settings = MD17Settings(
                 **chosen(molecules=molecules, models=models), seeds=seeds, windows=windows,
                 atoms=atoms, device=device,
@@ -74,12 +75,6 @@ def md17(
                     data, settings, output=output, overwrite=overwrite, processes=processes,
                     progress=lambda *progress: update("all", *progress),
                 )  # fmt: skip
-        except ValueError as error:
-            fail(str(error), BAD_INPUT)
-        except (ImportError, OSError, RuntimeError) as error:
-            fail(str(error), FAILED)
-        except KeyboardInterrupt:
-            fail(f"interrupted; the same command goes on from {output} and {data}", INTERRUPTED)
     print_tables(benchmark_tables(records))
 
 

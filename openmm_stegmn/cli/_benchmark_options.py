@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ._terminal import messages, output
+from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output
 
 Data = Annotated[Path, typer.Option(help="Folder with the trajectories.")]
 Molecules = Annotated[
@@ -42,6 +42,19 @@ def names(text: str) -> tuple:
 def chosen(**texts: str | None) -> dict:
     """Settings that name several things each; those not given keep their defaults."""
     return {option: names(text) for option, text in texts.items() if text is not None}
+
+
+@contextlib.contextmanager
+def told(results: Path, data: Path):
+    """Tell what goes wrong in a benchmark, in one line and by the exit code."""
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error), BAD_INPUT)
+    except (ImportError, OSError, RuntimeError) as error:
+        fail(str(error), FAILED)
+    except KeyboardInterrupt:
+        fail(f"interrupted; the same command goes on from {results} and {data}", INTERRUPTED)
 
 
 @contextlib.contextmanager

@@ -19,8 +19,9 @@ from ._benchmark_options import (
     counted,
     names,
     print_tables,
+    told,
 )
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
+from ._terminal import warnings_on_one_line
 
 
 def peptides(
@@ -80,7 +81,7 @@ def peptides(
         )
 
         records = []
-        try:
+        with told(output, data):
             settings = PeptideSettings(
                 **chosen(molecules=molecules, models=models), intervals=_numbers(intervals),
                 seeds=seeds, steps=steps, batch_size=batch_size, device=device,
@@ -103,12 +104,6 @@ def peptides(
                         made=lambda what, *count: made(what, what, *count),
                         measured=lambda *progress: measured("all", *progress),
                     )  # fmt: skip
-        except ValueError as error:
-            fail(str(error), BAD_INPUT)
-        except (OSError, RuntimeError) as error:
-            fail(str(error), FAILED)
-        except KeyboardInterrupt:
-            fail(f"interrupted; the same command goes on from {output} and {data}", INTERRUPTED)
         tables = peptide_tables(records)
     print_tables(tables)
 

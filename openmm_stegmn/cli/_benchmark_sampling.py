@@ -17,8 +17,9 @@ from ._benchmark_options import (
     chosen,
     counted,
     print_tables,
+    told,
 )
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, warnings_on_one_line
+from ._terminal import warnings_on_one_line
 
 
 def sampling(
@@ -52,20 +53,15 @@ def sampling(
         from ..benchmarks import SamplingSettings, run_sampling, sampling_tables
 
         torch.set_num_threads(threads)
-        try:
+        with told(output, data):
             settings = SamplingSettings(
                 **chosen(molecules=molecules), seeds=seeds, seconds=seconds, md_frames=md_frames,
                 tries=tries, platform=platform, reference_ns=reference, replicas=replicas,
             )  # fmt: skip
-            with counted("runs") as update:
+            with counted("files") as made, counted("runs") as measured:
                 records = run_sampling(
                     data, settings, output=output, overwrite=overwrite, processes=processes,
-                    progress=lambda what, *count: update(what.split(":")[0], what, *count),
+                    made=lambda what, *count: made(what, what, *count),
+                    measured=lambda *progress: measured("all", *progress),
                 )  # fmt: skip
-        except ValueError as error:
-            fail(str(error), BAD_INPUT)
-        except (ImportError, OSError, RuntimeError) as error:
-            fail(str(error), FAILED)
-        except KeyboardInterrupt:
-            fail(f"interrupted; the same command goes on from {output} and {data}", INTERRUPTED)
     print_tables(sampling_tables(records))

@@ -116,8 +116,14 @@ class TorsionProposal(TrajectoryModel):
         log_weights, means, widths : Tensor
             ``(B, K)``; ``(B, n_bonds, K)``, rad.
         """
+        return self._mixture(frame, *self._handed(frame), turns, block, lag)
+
+    def _handed(self, frame):
+        """Torsions, and which of two mirror images the frames are."""
         torsions = self.context.body.torsions(frame)
-        hand = self.handedness(frame, torsions)
+        return torsions, self.handedness(frame, torsions)
+
+    def _mixture(self, frame, torsions, hand, turns, block, lag):
         h = self.encoder(frame, hand * torsions, block, hand * turns, lag)
         keep, along, across, width = self.of_bond(h).unflatten(-1, (4, -1)).unbind(-2)
         folds = self.folds.unsqueeze(-1)
@@ -185,8 +191,9 @@ class TorsionProposal(TrajectoryModel):
         log_density : Tensor, ``(B,)``
         """
         block = self.draw_block(noise[:, 0])
-        nothing = torch.zeros_like(block)
-        mixture = self.mixture(frame, nothing, block, self.lag.expand(len(block)))
+        torsions, hand = self._handed(frame)
+        nothing, lag = torch.zeros_like(block), self.lag.expand(len(block))
+        mixture = self._mixture(frame, torsions, hand, nothing, block, lag)
         log_weights, means, widths = mixture
         uniform = torch.special.ndtr(noise[:, 1:2])
         below = log_weights.exp().cumsum(-1) <= uniform
@@ -195,7 +202,6 @@ class TorsionProposal(TrajectoryModel):
         mean, width = (part.gather(-1, chosen).squeeze(-1) for part in (means, widths))
         period = 2 * math.pi / self.folds.to(mean)
         # Mirror images get mirror images of the same noise.
-        hand = self.handedness(frame, self.context.body.torsions(frame))
         turns = block * wrap_period(mean + hand * width * noise[:, 2:], period)
         return turns, block, self._log_density(*mixture, turns, block)
 

@@ -2,7 +2,7 @@
 
 from ._engine import RunFailedError, RunResult, hybrid_run
 from ._folder import RunFolder
-from ._prepare import PreparedRun, prepare
+from ._prepare import PreparedRun, langevin, prepare
 from ._settings import RunSettings
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "RunResult",
     "RunSettings",
     "hybrid_run",
+    "langevin",
     "prepare",
 ]

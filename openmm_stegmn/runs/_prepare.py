@@ -64,7 +64,7 @@ class PreparedRun:
             If the energy or a position is not finite afterwards.
         """
         settings = self.settings
-        integrator = _langevin(settings)
+        integrator = langevin(settings)
         plain = app.Simulation(
             self.molecule.topology,
             copy.deepcopy(self.molecule.system),
@@ -117,7 +117,7 @@ def prepare(settings: RunSettings) -> PreparedRun:
             system,
             molecule.topology,
             model,
-            integrator=_langevin(settings),
+            integrator=langevin(settings),
             **settings.propagator_options(),
         )
     except RuntimeError as error:  # the back-end asked for is not to be had here
@@ -151,7 +151,8 @@ def _finite(*quantities: unit.Quantity) -> bool:
     return all(np.isfinite(quantity._value).all() for quantity in quantities)
 
 
-def _langevin(settings: RunSettings) -> openmm.LangevinMiddleIntegrator:
+def langevin(settings: RunSettings) -> openmm.LangevinMiddleIntegrator:
+    """The integrator of the physical steps of a run."""
     integrator = openmm.LangevinMiddleIntegrator(
         settings.temperature * unit.kelvin,
         settings.friction / unit.picosecond,

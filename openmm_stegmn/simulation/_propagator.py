@@ -147,7 +147,7 @@ class STEGMNPropagator(HybridStepping):
         self._guard, self._velocities, self._seed = jump_guard, velocities, seed
         self._model = (model.spec.architecture, model.sha256)
         self._kind = kind_of_jump(model, _has_thermostat(integrator, temperature))
-        self._tries, self._jumper_has_density = tries, model.has_density
+        self._tries = tries
         if temperature is not None or hasattr(integrator, "getTemperature"):
             _warn_of_temperature(self._current_temperature(), model.spec.temperature)
 
@@ -238,7 +238,7 @@ class STEGMNPropagator(HybridStepping):
         )
 
     def _guard_text(self):
-        if self._jumper_has_density:
+        if isinstance(self._jumper, MoveIntegrator):
             return f"metropolis ({self._tries} tries, with both densities)"
         return str(self._guard)
 

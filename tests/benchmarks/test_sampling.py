@@ -133,7 +133,7 @@ def folder(tmp_path_factory):
 def test_runs_and_resumes(folder, packaged, monkeypatch):
     output, reports = folder / "records.json", []
     records = run_sampling(
-        folder / "data", SMALL, output=output, progress=lambda *report: reports.append(report)
+        folder / "data", SMALL, output=output, made=lambda *report: reports.append(report)
     )
     plain, exact = records
     assert (plain.model, exact.model) == ("plain MD", "exact jumps")
