@@ -5,6 +5,7 @@ import typer
 from ._benchmark import benchmark
 from ._info import info
 from ._run import run
+from ._train import train
 
 app = typer.Typer(
     name="openmm-stegmn",
@@ -15,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(train)
 app.command()(info)
 app.add_typer(benchmark, name="benchmark")
 

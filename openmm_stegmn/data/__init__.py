@@ -1,18 +1,21 @@
 """Trajectories in: descriptions of molecules, readers, and windows of frames."""
 
 from ._archives import DAMAGED, different_settings, write_archive
+from ._held_out import hold_out
 from ._md17 import MoleculeTrajectory, frames_needed, guess_bonds, split_windows
 from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
 from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
+from ._trajectories import Trajectory, check_same_interval, frames_of, read_trajectories
 from ._windows import WindowSet, reverse_time, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
-    "DAMAGED", "MD17_MOLECULES", "MoleculeTrajectory", "TrajectoryFileError", "WindowSet",
-    "XtbSettings", "describe_molecule", "different_settings", "find_md17", "frames_needed",
-    "generate_trajectories", "guess_bonds", "langevin_context", "md17_elements", "md17_name",
-    "md17_structure", "read_md17", "reverse_time", "simulate_replica", "simulate_replicas",
-    "split_windows", "steps_between", "superpose_windows", "write_archive",
+    "DAMAGED", "MD17_MOLECULES", "MoleculeTrajectory", "Trajectory", "TrajectoryFileError",
+    "WindowSet", "XtbSettings", "check_same_interval", "describe_molecule", "different_settings",
+    "find_md17", "frames_needed", "frames_of", "generate_trajectories", "guess_bonds", "hold_out",
+    "langevin_context", "md17_elements", "md17_name", "md17_structure", "read_md17",
+    "read_trajectories", "reverse_time", "simulate_replica", "simulate_replicas", "split_windows",
+    "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from ._build import (
     packaged_structure,
 )
 from ._errors import SetupError
+from ._load import load_system
 from ._platforms import choose_platform
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "SetupError",
     "build_system",
     "choose_platform",
+    "load_system",
     "packaged_forcefield",
     "packaged_structure",
 ]

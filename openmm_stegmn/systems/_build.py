@@ -36,12 +36,15 @@ class MolecularSystem:
         In nm, finite.
     pdb : Path
         The file that it was read from.
+    forcefields : tuple of str
+        Names of the force-field files, or of the file that holds the system.
     """
 
     topology: app.Topology
     system: openmm.System
     positions: np.ndarray
     pdb: Path
+    forcefields: tuple[str, ...]
 
     @property
     def n_atoms(self) -> int:
@@ -89,7 +92,7 @@ def build_system(
         finite.
     """
     path = packaged_structure("alanine-dipeptide") if pdb is None else Path(pdb)
-    topology, positions = _read_pdb(path)
+    topology, positions = read_pdb(path)
     forcefield = _load_forcefield(tuple(forcefields))
     try:
         constraint_type = _CONSTRAINTS[constraints.lower()]
@@ -107,10 +110,11 @@ def build_system(
             nonbondedMethod=app.PME,
             nonbondedCutoff=nonbonded_cutoff * unit.nanometer,
         )
-    return MolecularSystem(topology, system, positions, path)
+    return MolecularSystem(topology, system, positions, path, tuple(forcefields))
 
 
-def _read_pdb(path: Path) -> tuple[app.Topology, np.ndarray]:
+def read_pdb(path: Path) -> tuple[app.Topology, np.ndarray]:
+    """Topology and positions ``(n_atoms, 3)``, nm, of a PDB file; raises SetupError."""
     if not path.is_file():
         raise SetupError(f"PDB file {path}: no such file")
     try:

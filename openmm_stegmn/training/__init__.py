@@ -2,13 +2,16 @@
 
 from ._acceptance import Acceptance, measure_acceptance
 from ._config import TrainingConfig
+from ._device import choose_device
 from ._loop import train
 from ._metrics import Accuracy, evaluate
 from ._proposal_task import ProposalTask
-from ._table import accuracy_table
+from ._provenance import record_provenance
+from ._table import accuracy_table, bond_names
 from ._tasks import PositionTask, TorsionTask
 
 __all__ = [
     "Acceptance", "Accuracy", "PositionTask", "ProposalTask", "TorsionTask", "TrainingConfig",
-    "accuracy_table", "evaluate", "measure_acceptance", "train",
+    "accuracy_table", "bond_names", "choose_device", "evaluate", "measure_acceptance",
+    "record_provenance", "train",
 ]  # fmt: skip

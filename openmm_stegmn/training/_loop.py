@@ -75,7 +75,13 @@ def train(
         with warnings.catch_warnings():
             # Numbers need no worker processes.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            trainer.fit(task, *loaders)
+            try:
+                trainer.fit(task, *loaders)
+            except SystemExit as stop:
+                # what Lightning makes of Ctrl-C
+                if isinstance(stop.__context__, KeyboardInterrupt):
+                    raise KeyboardInterrupt from stop
+                raise
         best.restore(model)
     return model.cpu().eval()
 

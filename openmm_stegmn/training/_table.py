@@ -14,16 +14,11 @@ def accuracy_table(accuracies: dict[str, Accuracy], model: TrajectoryModel) -> s
     model : TrajectoryModel
         Any of them; names the bonds.
     """
-    names, residues = model.spec.atom_names, model.spec.residue_ids
-    bonds = [
-        f"{names[j]}–{names[k]} ({residues[j] + 1})"
-        for _, j, k, _ in model.context.body.torsion_atoms.tolist()
-    ]
     head = [
         "model",
         "torsion RMSE (°)",
         "torsion MAE (°)",
-        *bonds,
+        *bond_names(model),
         "MSE (Å²)",
         "heavy atoms",
         "MAE (Å)",
@@ -38,3 +33,12 @@ def accuracy_table(accuracies: dict[str, Accuracy], model: TrajectoryModel) -> s
         ]
         rows.append([name, *numbers])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def bond_names(model: TrajectoryModel) -> list[str]:
+    """Names of the rotatable bonds, such as ``"N–CA (2)"``: atoms, and residue from 1."""
+    names, residues = model.spec.atom_names, model.spec.residue_ids
+    return [
+        f"{names[j]}–{names[k]} ({residues[j] + 1})"
+        for _, j, k, _ in model.context.body.torsion_atoms.tolist()
+    ]

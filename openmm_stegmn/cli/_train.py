@@ -1,0 +1,202 @@
+"""``openmm-stegmn train``: trajectories in, a model file out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
+
+
+def train(
+    context: typer.Context,
+    topology: Annotated[
+        Path, typer.Option(help="PDB file of the atoms in the trajectories, hydrogens included.")
+    ],
+    trajectory: Annotated[
+        list[Path],
+        typer.Option(help="Any format that MDAnalysis reads and that states times; repeat it."),
+    ],
+    system: Annotated[
+        Path | None,
+        typer.Option(help="Serialised OpenMM System, in place of a force field.", show_default=""),
+    ] = None,
+    forcefield: Annotated[
+        list[str], typer.Option(help="OpenMM force-field file; repeat for several.")
+    ] = ("amber14-all.xml", "obc2_native.xml"),
+    constraints: Annotated[str, typer.Option(help="HBonds, AllBonds, HAngles or None.")] = "HBonds",
+    target: Annotated[
+        str,
+        typer.Option(
+            help="jump: the frame that follows a window. proposal: the density of exact moves."
+        ),
+    ] = "jump",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Architecture.", show_default="stegmn, or stegmn-proposal"),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="Of the architecture, such as kinematics=elastic; repeat for several."),
+    ] = None,
+    history: Annotated[
+        int | None, typer.Option(help="Frames in a window of a jump.", show_default="10")
+    ] = None,
+    frame_interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Between frames of a window, in ps: a multiple of that of the trajectories.",
+            show_default="that of the trajectories",
+        ),
+    ] = None,
+    times: Annotated[
+        str | None,
+        typer.Option(
+            help="That a proposal is trained for beside the equilibrium, in ps, separated by "
+            "commas.",
+            show_default="1, 2, 5, 10, 20 and 50 frame intervals",
+        ),
+    ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option(help="Most bonds that a move of a proposal turns.", show_default="all"),
+    ] = None,
+    components: Annotated[
+        int | None, typer.Option(help="Of the density of a proposal.", show_default="48")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Of the trajectories, in K.")] = 300.0,
+    steps: Annotated[int, typer.Option(help="Of the optimiser.")] = 4000,
+    batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 256,
+    learning_rate: Annotated[float, typer.Option(help="At its peak.")] = 2e-3,
+    seed: Annotated[int, typer.Option(help="Of initial weights and the order of windows.")] = 2026,
+    fine_tune: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps of training a proposal for acceptance, by energies, after that on the "
+            "trajectories.",
+            show_default="none",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of training.")] = 1,
+    output_file: Annotated[
+        Path, typer.Option("--output", "-o", help="Model file to write.")
+    ] = Path("model.safetensors"),
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing model file.")] = False,
+) -> None:
+    """Train a model on your own trajectories, and measure it on a part that is held out.
+
+    Of three trajectories or more whole ones are held out, else the last fifth of each: half of it
+    chooses the weights, half is measured on.
+    """
+    given = {
+        name for name in context.params
+        if context.get_parameter_source(name).name == "COMMANDLINE"
+    }  # fmt: skip
+    with warnings_on_one_line():
+        import torch
+
+        from ..data import read_trajectories
+        from ..models import save_model
+        from ..systems import build_system, load_system
+        from ..training import TrainingConfig
+        from ..training_runs import TrainSettings, train_on
+
+        # Lightning announces devices and the end of each training run.
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        torch.set_num_threads(threads)
+        try:
+            _check_output(output_file, overwrite)
+            settings = TrainSettings(
+                target=target, model=model, config=_options(option or ()), history=history,
+                frame_interval=frame_interval, times=_times(times), components=components,
+                block=block, temperature=temperature, fine_tune=fine_tune, device=device,
+                training=TrainingConfig(
+                    steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+                ),
+            )  # fmt: skip
+            if system is None:
+                molecule = build_system(topology, tuple(forcefield), constraints=constraints)
+            elif both := sorted(given & {"forcefield", "constraints"}):
+                raise ValueError(
+                    f"--system {system} holds forces and constraints: leave out "
+                    f"{' and '.join(f'--{name}' for name in both)}"
+                )
+            else:
+                molecule = load_system(topology, system)
+            trajectories = read_trajectories(trajectory, molecule.topology)
+            # Lightning's progress bar writes to stdout.
+            with contextlib.redirect_stdout(sys.stderr):
+                result = train_on(molecule, trajectories, settings, progress=messages.is_terminal)
+            save_model(result.model, output_file)
+        except ValueError as error:
+            fail(str(error), BAD_INPUT)
+        except (OSError, RuntimeError) as error:
+            fail(str(error), FAILED)
+        except KeyboardInterrupt:
+            fail("interrupted; nothing has been written", INTERRUPTED)
+    from ._train_table import train_table
+
+    output.print(train_table(result))
+    print(result.verdict)
+    messages.print(
+        f"Saved {output_file}{_how_to_run(context, given, result.model)}",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+
+
+def _how_to_run(context, given, model) -> str:
+    """The command that uses a model, with what was said of the molecule."""
+    asked = context.params
+    if asked["system"] is not None:
+        return "; in a script: STEGMNPropagator(system, topology, load_model(...), ...)"
+    words = ["--exact"] if model.has_density else []
+    words += ["--pdb", asked["topology"], "--model", asked["output_file"]]
+    if "forcefield" in given:
+        words += [word for name in asked["forcefield"] for word in ("--forcefield", name)]
+    for name in ("constraints", "temperature"):
+        if name in given:
+            words += [f"--{name}", asked[name]]
+    return f". To use it: openmm-stegmn run {' '.join(map(str, words))}"
+
+
+def _check_output(path: Path, overwrite: bool) -> None:
+    """Refuse before hours of training what could not be written after them."""
+    if path.is_dir():
+        raise ValueError(f"output {path}: is a folder, expected the name of a file")
+    if path.exists() and not overwrite:
+        raise ValueError(f"output {path}: exists; choose another name, or add --overwrite")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"output {path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"output {path}: the folder {folder} is not writable; choose another")
+
+
+def _options(texts) -> dict:
+    options = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"option {text!r}: expected name=value, such as kinematics=elastic")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
+
+
+def _times(text: str | None):
+    if text is None:
+        return None
+    try:
+        return tuple(float(time) for time in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"times {text!r}: expected numbers of ps, such as 1,10,50") from error

@@ -1,0 +1,145 @@
+"""Trajectories in: everything that MDAnalysis reads."""
+
+import itertools
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._time_stamps import interval_of
+from ._whole_molecules import WholeMolecules
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Frames that follow each other at even intervals."""
+
+    frames: Tensor
+    """``(n_frames, n_atoms, 3)``, Å, float32, finite; molecules whole."""
+    interval: float
+    """Time between frames, ps."""
+    source: str
+    """Where they come from, such as the path of a file."""
+
+    def __len__(self):
+        return len(self.frames)
+
+
+def read_trajectories(paths: Iterable[str | Path], topology) -> list[Trajectory]:
+    """Read files, each a trajectory of its own.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        In any format that MDAnalysis reads and that states the times of frames.
+    topology : openmm.app.Topology
+        Of the atoms in the files. Its bonds make molecules whole that a periodic box has cut.
+
+    Returns
+    -------
+    list of Trajectory
+        All with the same interval.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing or unreadable, has another number of atoms, states no times or uneven
+        ones, has a coordinate that is not finite, or other intervals than the first.
+    """
+    trajectories = [frames_of(_open(path, topology), str(path)) for path in paths]
+    if not trajectories:
+        raise ValueError("no trajectory given: name at least one file")
+    check_same_interval(trajectories)
+    return trajectories
+
+
+def frames_of(atoms, source: str | None = None) -> Trajectory:
+    """All frames of an MDAnalysis AtomGroup.
+
+    Parameters
+    ----------
+    atoms : MDAnalysis.AtomGroup
+        Such as ``universe.select_atoms("protein")``. In a periodic box it needs bonds.
+    source : str, optional
+        Named in errors; by default the file of the trajectory.
+
+    Raises
+    ------
+    ValueError
+        See :func:`read_trajectories`.
+    """
+    reader = atoms.universe.trajectory
+    source = str(reader.filename) if source is None else source
+    if not {"time", "dt"} & set(reader.ts.data):
+        raise ValueError(
+            f"{source} does not state the times of its frames: write it in a format that does "
+            f"(XTC, TRR, DCD, NetCDF), or, in Python, state the interval to MDAnalysis "
+            f"(Universe(..., dt=...), in ps) and use frames_of"
+        )
+    times, frames = [], np.empty((reader.n_frames, len(atoms), 3), np.float32)
+    for number, (time, positions) in enumerate(_frames(atoms, source)):
+        times.append(time)
+        frames[number] = positions
+    if len(times) < reader.n_frames:
+        raise ValueError(
+            f"{source}: frame {len(times)} of {reader.n_frames} cannot be read, the file is cut "
+            f"off or damaged: copy it again, or write the frames that are whole to a new one"
+        )
+    return Trajectory(torch.from_numpy(frames), interval_of(times, source), source)
+
+
+def check_same_interval(trajectories) -> None:
+    """Raise ValueError, naming both, if trajectories have different intervals."""
+    for first, second in itertools.pairwise(trajectories):
+        if first.interval != second.interval:
+            raise ValueError(
+                f"{second.source} has a frame every {second.interval:g} ps, {first.source} one "
+                f"every {first.interval:g} ps: the interval must be the same in all"
+            )
+
+
+def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
+    """Times and positions, one frame at a time."""
+    molecules = WholeMolecules(atoms, source)
+    for number, step in enumerate(atoms.universe.trajectory):
+        finite = np.isfinite(atoms.positions).all(1)
+        if not finite.all():
+            atom = int(np.argmin(finite))
+            raise ValueError(
+                f"{source}: frame {number} has a coordinate that is not finite, of atom {atom} "
+                f"(counted from 0): leave out what follows the frame before it"
+            )
+        yield float(step.time), molecules.positions()
+
+
+def _open(path, topology):
+    """Atoms with bonds, and a file as their trajectory."""
+    if not Path(path).is_file():
+        raise ValueError(f"trajectory {path}: no such file")
+    n_atoms = topology.getNumAtoms()
+    universe = mda.Universe.empty(n_atoms)
+    bonds = [(bond[0].index, bond[1].index) for bond in topology.bonds()]
+    if bonds:
+        universe.add_TopologyAttr("bonds", bonds)
+    try:
+        with warnings.catch_warnings():
+            # On formats without times, which are refused; on changes of MDAnalysis to come.
+            warnings.simplefilter("ignore")
+            reader = mda.coordinates.core.get_reader_for(str(path))(str(path), n_atoms=n_atoms)
+    except Exception as error:  # each reader raises what it likes
+        raise ValueError(
+            f"trajectory {path}: MDAnalysis cannot read it as a trajectory of {n_atoms} atoms "
+            f"({' '.join(str(error).split())[:200]})"
+        ) from error
+    if reader.n_atoms != n_atoms:
+        raise ValueError(
+            f"trajectory {path} has {reader.n_atoms} atoms, the topology {n_atoms}: give the "
+            f"topology of the atoms that were written"
+        )
+    universe.trajectory = reader
+    return universe.atoms

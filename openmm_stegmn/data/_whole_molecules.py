@@ -1,0 +1,65 @@
+"""Molecules that the periodic box has cut, put together again."""
+
+import MDAnalysis as mda
+import numpy as np
+
+
+class WholeMolecules:
+    """Positions of atoms, molecules whole and without jumps from one side of the box to the other.
+
+    Each molecule is put together along its bonds, and then in the image that is nearest to where it
+    was in the frame before. Without a box (or with one of no size) positions are left as they are.
+
+    Parameters
+    ----------
+    atoms : MDAnalysis.AtomGroup
+    source : str
+        Named in errors.
+    """
+
+    def __init__(self, atoms, source: str):
+        self.atoms, self.source = atoms, source
+        self._molecules = self._centres = None
+
+    def positions(self) -> np.ndarray:
+        """Positions ``(n_atoms, 3)`` of the trajectory's present frame, Å.
+
+        Raises
+        ------
+        ValueError
+            If there is a box and no bond is known, or the atoms of a molecule are not all there.
+        """
+        box = self.atoms.dimensions
+        if box is None or not (box[:3] > 0).all():
+            return self.atoms.positions
+        if self._molecules is None:
+            self._molecules = self._find()
+        try:
+            whole = self.atoms.unwrap(compound="fragments", reference=None, inplace=False)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.source} has a periodic box, and its molecules cannot be made whole "
+                f"({error}): take whole molecules, or write them whole and without the box"
+            ) from error
+        return whole + self._to_last_image(whole, mda.lib.mdamath.triclinic_vectors(box))
+
+    def _find(self):
+        try:
+            return np.unique(self.atoms.fragindices, return_inverse=True)[1]
+        except mda.NoDataError as error:
+            raise ValueError(
+                f"{self.source} has a periodic box, and no bonds are known to make its molecules "
+                f"whole: give a topology with bonds (CONECT records in a PDB), or guess them with "
+                f"MDAnalysis (universe.guess_TopologyAttrs(to_guess=['bonds']))"
+            ) from error
+
+    def _to_last_image(self, whole, vectors):
+        centres = np.stack([
+            np.bincount(self._molecules, column) for column in whole.T.astype(np.float64)
+        ], axis=1) / np.bincount(self._molecules)[:, None]  # fmt: skip
+        shift = np.zeros_like(centres)
+        if self._centres is not None:
+            boxes = np.linalg.solve(vectors.T.astype(np.float64), (self._centres - centres).T).T
+            shift = np.rint(boxes) @ vectors
+        self._centres = centres + shift
+        return shift[self._molecules].astype(whole.dtype)

@@ -1,0 +1,83 @@
+"""Is a jump model worth using? What it has to beat, on windows that it has not seen."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..models import build_model
+from ..training import Accuracy, TrainingConfig, evaluate, train
+
+# Coordinates of a window that ridge regression of all atoms takes minutes for; beyond, it is left
+# out. Its cost grows with their third power, times the atoms.
+_LARGEST_REGRESSION = 2_500
+# Test windows: more change nothing that counts.
+_TESTED = 5_000
+# What a model must be better by, to be worth its cost.
+_MARGIN = 0.01
+
+_IN_POSITIONS = ("persistence", "linear", "linear-ar", "linear-ar-full")
+_IN_TORSIONS = ("torsion-linear", "torsion-linear-ar", "torsion-linear-ar-full")
+
+
+def baselines(spec, n_bonds: int) -> list[str]:
+    """Names of the linear models that can be fitted for a molecule and a window."""
+    names = ["persistence"]
+    if spec.history > 1:
+        names = [*_IN_POSITIONS, *(_IN_TORSIONS if n_bonds else ())]
+    if spec.history * spec.n_atoms > _LARGEST_REGRESSION:
+        names.remove("linear-ar-full")
+    return names
+
+
+def compare(model, windows, config: TrainingConfig, device: str) -> dict[str, Accuracy]:
+    """Accuracy on the test windows: of the baselines, fitted on the training ones, and the model.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+        Trained; on the CPU again afterwards.
+    windows : dict of WindowSet
+    config : TrainingConfig
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    """
+    test, accuracies = windows["test"].subset(_TESTED), {}
+    for name in baselines(model.spec, model.context.body.n_bonds):
+        if name != model.spec.architecture:
+            spec = dataclasses.replace(model.spec, architecture=name, config={})
+            baseline = train(
+                build_model(spec), windows["training"], config,
+                accelerator="gpu" if device == "cuda" else "cpu", progress=False,
+            )  # fmt: skip
+            accuracies[name] = evaluate(baseline.to(device), test)
+    accuracies[model.spec.architecture] = evaluate(model.to(device), test)
+    model.cpu()
+    return accuracies
+
+
+def verdict(model, accuracies: dict[str, Accuracy]) -> str:
+    """One sentence: how far the model is below the best baseline, and whether to use it.
+
+    By the error of torsions for a model that turns bonds, else by that of positions.
+    """
+    name = model.spec.architecture
+    if model.kinematics == "articulated" and model.context.body.n_bonds:
+        what, unit, measure = "torsion RMSE", "°", lambda a: a.mean_torsion_rmse
+    else:
+        what, unit, measure = "position RMSE", " Å", lambda a: a.position_mse**0.5
+    errors = {other: measure(accuracy) for other, accuracy in accuracies.items()}
+    own = errors[name]
+    if len(errors) > 1:
+        del errors[name]
+    best = min(errors, key=errors.get)
+    gain = 1 - own / errors[best]
+    found = f"{name}: {what} {own:.3g}{unit} on frames it has not seen, "
+    if gain >= _MARGIN:
+        return found + (
+            f"{100 * gain:.0f} % below the best baseline ({best}, {errors[best]:.3g}{unit}): "
+            f"it predicts more than a linear rule does."
+        )
+    return found + (
+        f"no better than {best} ({errors[best]:.3g}{unit}): not worth using. More steps or more "
+        f"data may help, or another frame interval."
+    )

@@ -1,0 +1,82 @@
+"""From settings, molecule and trajectories to a model that is ready to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..data import WindowSet, check_same_interval, describe_molecule, hold_out
+from ..models import ModelSpec, build_model
+from ..simulation._compatibility import check_fit
+from ._geometry import check_geometry
+from ._settings import TrainSettings
+
+# Of intervals, that are rounded in files
+_SAME = 1e-4
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """An untrained model, and what it is trained and measured on."""
+
+    model: object
+    """TrajectoryModel; its initial weights depend on the seed alone."""
+    windows: dict[str, WindowSet]
+    """``training``, ``validation`` and ``test``. Of a proposal as long as its longest time."""
+
+
+def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPlan:
+    """Check everything that a training run needs, and make its model.
+
+    Parameters
+    ----------
+    molecule : MolecularSystem
+    trajectories : sequence of Trajectory
+    settings : TrainSettings
+
+    Raises
+    ------
+    ValueError
+        With one clear message, if trajectories, molecule and settings do not fit each other, or
+        jumps do not support such a system.
+    """
+    if not trajectories:
+        raise ValueError("no trajectory given: at least one is needed")
+    check_same_interval(trajectories)
+    recorded = trajectories[0].interval
+    interval = recorded if settings.frame_interval is None else settings.frame_interval
+    stride = _multiple("frame interval", interval, recorded, "that of the trajectories")
+    spec = ModelSpec(
+        architecture=settings.model, history=settings.history, frame_interval=interval,
+        temperature=settings.temperature, config=_config(settings, interval),
+        **describe_molecule(molecule.topology, molecule.system),
+    )  # fmt: skip
+    check_geometry(trajectories, spec)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.training.seed)
+        model = build_model(spec)
+    check_fit(molecule.system, molecule.topology, model)
+    reach = spec.history
+    if model.has_density:
+        reach = max((lag for lag in model.lags if lag is not None), default=1)
+    return TrainingPlan(model, hold_out(trajectories, reach, stride))
+
+
+def _config(settings, interval) -> dict:
+    """Keyword arguments of the architecture."""
+    own = {"components": settings.components, "block": settings.block}
+    if settings.times is not None:
+        lags = {_multiple("time", time, interval, "the frame interval") for time in settings.times}
+        own["lags"] = [None, *sorted(lags)]
+    return settings.config | {name: value for name, value in own.items() if value is not None}
+
+
+def _multiple(what, time, of, whose) -> int:
+    count = round(time / of)
+    if count < 1 or abs(time / of - count) > _SAME * count:
+        raise ValueError(
+            f"{what} {time:g} ps: expected a multiple of {whose}, {of:g} ps, such as "
+            f"{of * max(1, count):g} ps"
+        )
+    return count

@@ -1,0 +1,105 @@
+"""What is trained, and how."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+from ..models import MODELS
+from ..training import TrainingConfig, choose_device
+
+#: What a model may be for, and the architecture that is trained where none is named.
+TARGETS = {"jump": "stegmn", "proposal": "stegmn-proposal"}
+# Of proposals alone
+_OF_PROPOSALS = ("times", "components", "block", "fine_tune")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of a training run on trajectories. Those that are None have the defaults stated."""
+
+    target: str = "jump"
+    """``jump``: the frame that follows a window. ``proposal``: the density of exact moves."""
+    model: str | None = None
+    """Architecture, by its name in the registry; ``stegmn`` or ``stegmn-proposal`` if None."""
+    config: dict = field(default_factory=dict)
+    """Options of the architecture, such as ``{"kinematics": "elastic"}``."""
+    history: int | None = None
+    """Frames in a window; 10 if None. A proposal looks at one."""
+    frame_interval: float | None = None
+    """Time between the frames of a window, ps: a multiple of that of the trajectories, which it is
+    if None."""
+    times: tuple[float, ...] | None = None
+    """Of a proposal: times that moves are learned for, ps, beside the equilibrium, which always is;
+    the architecture's own, in frame intervals, if None."""
+    components: int | None = None
+    """Of a proposal: components of the density; the architecture's own if None."""
+    block: int | None = None
+    """Of a proposal: most bonds that a move turns; all if None."""
+    temperature: float = 300.0
+    """Of the trajectories, K."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """Steps, batch size, learning rate, seed (of the initial weights too)."""
+    fine_tune: int | None = None
+    """Of a proposal: steps of training for acceptance, after that on the trajectories."""
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+
+    def __post_init__(self):
+        if self.target not in TARGETS:
+            raise ValueError(f"target {self.target!r}: expected {' or '.join(TARGETS)}")
+        if self.model is None:
+            object.__setattr__(self, "model", TARGETS[self.target])
+        self._check_model()
+        if self.target == "jump":
+            given = [name for name in _OF_PROPOSALS if getattr(self, name) is not None]
+            if given:
+                raise ValueError(
+                    f"{' and '.join(map(_words, given))}: only for target proposal, not for jump"
+                )
+        elif self.history not in (None, 1):
+            raise ValueError(
+                f"history {self.history}: moves of target proposal are exact if they depend on the "
+                f"current frame alone; leave the history out"
+            )
+        object.__setattr__(self, "history", self.history or (10 if self.target == "jump" else 1))
+        if self.times is not None:
+            object.__setattr__(self, "times", tuple(float(time) for time in self.times))
+        for name in ("history", "components", "block", "fine_tune"):
+            _check(name, [getattr(self, name)], lambda x: x >= 1, "at least 1")
+        for name, values in (("times", self.times or ()), ("frame_interval", [self.frame_interval]),
+                             ("temperature", [self.temperature])):  # fmt: skip
+            _check(name, values, lambda x: x > 0, "positive")
+        own = sorted({"components", "block", "lags", "lag"} & set(self.config))
+        if own:
+            raise ValueError(
+                f"options {', '.join(own)} of the architecture have settings of their own: times, "
+                f"components and block"
+            )
+        choose_device(self.device)
+
+    def _check_model(self):
+        fitting = sorted(
+            name for name, (kind, _) in MODELS.items()
+            if kind.has_density == (self.target == "proposal")
+        )  # fmt: skip
+        if self.model not in fitting:
+            why = "is for another target" if self.model in MODELS else "is not registered"
+            raise ValueError(
+                f"model {self.model!r} {why}; for target {self.target} there are: "
+                f"{', '.join(fitting)}"
+            )
+
+    def as_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+def _check(name, values, holds, expected):
+    for value in values:
+        if value is not None and not (math.isfinite(value) and holds(value)):
+            raise ValueError(f"{_words(name)} {value}: expected {expected}")
+
+
+def _words(name):
+    return name.replace("_", " ")
