@@ -9,19 +9,21 @@ is one; without one, take fewer ``--steps`` and a smaller ``--batch-size``.
 """
 
 import argparse
-import datetime
-import json
 import logging
 import time
 
-import openmm
 import torch
 
-import openmm_stegmn
 from openmm_stegmn.data import WindowSet, describe_molecule, simulate_replicas
 from openmm_stegmn.models import MODELS, ModelSpec, build_model, save_model
 from openmm_stegmn.systems import DEFAULT_FORCEFIELDS, build_system
-from openmm_stegmn.training import TrainingConfig, accuracy_table, evaluate, train
+from openmm_stegmn.training import (
+    TrainingConfig,
+    accuracy_table,
+    evaluate,
+    record_provenance,
+    train,
+)
 
 RECORDED_EVERY = 0.1  # ps; frame intervals are multiples of this
 
@@ -63,7 +65,16 @@ def main():
         accuracies[name] = evaluate(model.to(device), test)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
     print(accuracy_table(accuracies, model))
-    save_model(with_provenance(model.cpu(), options, accuracies), options.output)
+    record_provenance(
+        model.cpu(),
+        script="examples/train_alanine_dipeptide.py",
+        options={name: value for name, value in vars(options).items() if name != "output"},
+        force_field=list(DEFAULT_FORCEFIELDS),
+        trajectory=f"{options.nanoseconds:g} ns of Langevin dynamics in {options.replicas} "
+        f"replicas, 2 fs, a frame every {RECORDED_EVERY} ps",
+        accuracy={name: accuracy.as_dict() for name, accuracy in accuracies.items()},
+    )
+    save_model(model, options.output)
     print(f"saved {options.output}")
 
 
@@ -77,28 +88,6 @@ def build(name, molecule, options):
         **describe_molecule(molecule.topology, molecule.system),
     )  # fmt: skip
     return build_model(spec)
-
-
-def with_provenance(model, options, accuracies):
-    """The model with a record of how it was made."""
-    provenance = {
-        "script": "examples/train_alanine_dipeptide.py",
-        "options": {name: value for name, value in vars(options).items() if name != "output"},
-        "force_field": list(DEFAULT_FORCEFIELDS),
-        "trajectory": f"{options.nanoseconds:g} ns of Langevin dynamics in {options.replicas} "
-        f"replicas, 2 fs, a frame every {RECORDED_EVERY} ps",
-        "date": datetime.date.today().isoformat(),
-        "versions": {
-            "openmm-stegmn": openmm_stegmn.__version__, "openmm": openmm.__version__,
-            "torch": torch.__version__,
-        },
-        "accuracy": {name: accuracy.as_dict() for name, accuracy in accuracies.items()},
-    }  # fmt: skip
-    spec = ModelSpec.from_dict(
-        {**model.spec.as_dict(), "provenance": json.loads(json.dumps(provenance))}
-    )
-    model.spec = spec
-    return model
 
 
 def parse():

@@ -10,20 +10,17 @@ the ensemble: the acceptance test sees to that.
 """
 
 import argparse
-import datetime
 import json
 import logging
 import math
 import time
 
-import openmm
 import torch
 
-import openmm_stegmn
 from openmm_stegmn.data import WindowSet, describe_molecule, simulate_replicas
 from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.systems import DEFAULT_FORCEFIELDS, build_system
-from openmm_stegmn.training import TrainingConfig, measure_acceptance, train
+from openmm_stegmn.training import TrainingConfig, measure_acceptance, record_provenance, train
 from openmm_stegmn.units import to_angstrom, to_nm
 
 RECORDED_EVERY = 0.5  # ps
@@ -53,7 +50,13 @@ def main():
     test = usual[-1][:: max(1, len(usual[-1]) // options.test_frames)]
     found = measure_acceptance(model, molecule.system, test, options.temperature)
     print(json.dumps(found.as_dict(), indent=1))
-    model.spec = with_provenance(model.spec, options, found)
+    record_provenance(
+        model,
+        script="examples/train_alanine_dipeptide_exact.py",
+        options={name: value for name, value in vars(options).items() if name != "output"},
+        force_field=list(DEFAULT_FORCEFIELDS),
+        acceptance=found.as_dict(),
+    )
     save_model(model, options.output)
     print(f"saved {options.output}")
 
@@ -90,22 +93,6 @@ def turn_phi(model, molecule, phi):
     angles = torch.zeros(body.n_bonds, dtype=frame.dtype)
     angles[bond] = phi - body.torsions(frame)[bond]
     return to_nm(body.move(frame, angles)[0].numpy())
-
-
-def with_provenance(spec, options, acceptance):
-    """The specification with a record of how the model was made."""
-    provenance = {
-        "script": "examples/train_alanine_dipeptide_exact.py",
-        "options": {name: value for name, value in vars(options).items() if name != "output"},
-        "force_field": list(DEFAULT_FORCEFIELDS),
-        "date": datetime.date.today().isoformat(),
-        "versions": {
-            "openmm-stegmn": openmm_stegmn.__version__, "openmm": openmm.__version__,
-            "torch": torch.__version__,
-        },
-        "acceptance": acceptance.as_dict(),
-    }  # fmt: skip
-    return ModelSpec.from_dict({**spec.as_dict(), "provenance": json.loads(json.dumps(provenance))})
 
 
 def parse():
