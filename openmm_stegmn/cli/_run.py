@@ -62,6 +62,14 @@ def run(
         int | None,
         typer.Option(help="Trials in an exact jump.", show_default="propagator's"),
     ] = None,
+    jump_time: Annotated[
+        float | None,
+        typer.Option(
+            help="Time that a drawn jump goes ahead, in ps; for models with a density and guard "
+            "energy or none, or with a window of several frames.",
+            show_default="model's",
+        ),
+    ] = None,
     platform: Annotated[
         str, typer.Option(help="OpenMM platform; auto takes the fastest here.")
     ] = "auto",

@@ -4,10 +4,11 @@ from . import baselines, proposal, stegmn, stegmn_paper
 from ._context import MoleculeContext
 from ._files import FORMAT_VERSION, ModelFileError, load_model, packaged_models, save_model
 from ._interface import Proposal, TrajectoryModel
+from ._lags import log_lag
 from ._registry import MODELS, build_model, register
 from ._rotor_symmetry import rotor_folds
 from ._spec import ModelSpec
-from .proposal import TorsionProposal, log_lag
+from .proposal import TorsionProposal
 
 __all__ = [
     "FORMAT_VERSION", "MODELS", "ModelFileError", "ModelSpec", "MoleculeContext", "Proposal",

@@ -50,8 +50,8 @@ class TrajectoryModel(nn.Module, ABC):
     superposed = False
     #: Whether the model draws from a distribution that it can give the density of.
     has_density = False
-    #: Whether a jump depends on frames before the last.
-    uses_window = True
+    #: Random numbers that :meth:`draw_jump` takes.
+    n_noise = 0
     #: Whether :meth:`fit` gives the final parameters, with no training loop.
     closed_form = False
 
@@ -69,9 +69,19 @@ class TrajectoryModel(nn.Module, ABC):
         return self.spec.history
 
     @property
+    def uses_window(self) -> bool:
+        """Whether a jump depends on frames before the last."""
+        return self.history > 1
+
+    @property
     def horizon(self) -> int:
         """Frames that one evaluation predicts, P."""
         return self.spec.horizon
+
+    @property
+    def jump_frames(self) -> int | None:
+        """Frame intervals by which a jump goes ahead; None where it has no time."""
+        return self.horizon
 
     @property
     def frame_interval(self) -> float:
@@ -101,6 +111,13 @@ class TrajectoryModel(nn.Module, ABC):
             In the dtype of ``base``.
         rotations : Tensor, ``(..., n_atoms, 3, 3)``
         """
+
+    def draw_jump(self, window: Tensor, base: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw a jump, as a function of normal noise ``(..., n_noise)``.
+
+        Of a deterministic model it is :meth:`jump`, which see for the rest.
+        """
+        return self.jump(window, base)
 
     def forward(self, window: Tensor) -> Tensor:
         """Predict ``(..., P, n_atoms, 3)`` from a window; P > 1 is a roll-out of jumps."""

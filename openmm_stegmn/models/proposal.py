@@ -1,5 +1,7 @@
-"""A density of turns of the rotatable bonds, for Monte Carlo moves that are exact."""
+"""A density of turns of the rotatable bonds: for exact Monte Carlo moves, and for dynamics."""
 
+import copy
+import dataclasses
 import math
 
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from ..mechanics import wrap_angle
 from ._handedness import Handedness
 from ._interface import Proposal, TrajectoryModel
+from ._lags import check_lags, lag_of, log_lag
 from ._registry import register
 from ._rotor_symmetry import rotor_folds
 from ._spec import ModelSpec
@@ -27,41 +30,44 @@ class TorsionProposal(TrajectoryModel):
     .. math:: q(Δq | x, τ) = \sum_k w_k \prod_{b ∈ B} \mathcal{N}_{P_b}(Δq_b; μ_{kb}, σ_{kb})
 
     with wrapped normals of period :math:`P_b = 2π / n_b`, n the symmetry of what turns. Weights,
-    means and widths come from attention between the bonds of the *current frame alone*
-    (:class:`BondEncoder`). Components are shared by all bonds, so that they turn together. The time
-    τ is an input: one model has the densities of all times it was trained for. That of no time
-    (``None``) is the density of the torsions *given lengths and angles*, as at equilibrium: it does
-    not look at the torsions that it draws. Moves drawn from it would all be accepted if it were
-    learned perfectly.
+    means and widths come from attention between the bonds (:class:`BondEncoder`). Components are
+    shared by all bonds, so that they turn together. The time τ is an input: one model has the
+    densities of all times it was trained for.
+
+    With a window of *one frame* (T = 1) there is also the density for no time (``None``), that of
+    the torsions *given lengths and angles*, as at equilibrium: it does not look at the torsions
+    that it draws. Moves drawn from it would all be accepted if it were learned perfectly. With
+    *several* frames each bond also sees how its torsion differs from that in each earlier frame:
+    the density of stochastic dynamics with memory.
 
     With blocks, a move turns a part B of the bonds that are next to each other in the order of
     their atoms, which in a chain is a stretch of it; which part is drawn without looking at the
     frame, so that the way back has the same chance. The network is trained
     for all parts, given how far the others turn, which in a move they do not.
 
-    Lengths and angles are those of the frame. The Jacobian of such a move is one, so accepting it
-    with :math:`\min(1, e^{-βΔU} q(-Δq | x') / q(Δq | x))` leaves the Boltzmann distribution
-    unchanged, whatever the network has learned. Equivariant to rotation, translation and
+    Lengths and angles are those of the last frame. The Jacobian of such a move is one, so with
+    T = 1 accepting it with :math:`\min(1, e^{-βΔU} q(-Δq | x') / q(Δq | x))` leaves the Boltzmann
+    distribution unchanged, whatever the network has learned. With T > 1 no such test is exact: the
+    way back starts from another window. Equivariant to rotation, translation and
     reflection. (Of a molecule without chiral centres the handedness of the frame is seen even at
     equilibrium: learned perfectly, such moves stay on one side of the mirror.)
 
     Parameters
     ----------
     spec : ModelSpec
-        Only the last frame of a window is looked at.
+        Its history is T.
     components, hidden, layers, heads : int
         Number of components; width, layers and heads of the attention.
     lags : list of int or None
-        Times that it is trained for, in frame intervals; None for equilibrium.
+        Times that it is trained for, in frame intervals; None for equilibrium, if T = 1.
     lag : int or None
-        Time that it draws for: one of ``lags``, or between them.
+        Time that it draws for: one of ``lags``, or between them. See :meth:`at_lag`.
     block : int or None
         Most bonds that a move turns; None for all at once.
     """
 
     kinematics = "articulated"
     has_density = True
-    uses_window = False
 
     def __init__(
         self, spec: ModelSpec, *, components: int = 48, hidden: int = 64, layers: int = 2,
@@ -76,12 +82,12 @@ class TorsionProposal(TrajectoryModel):
             raise ValueError(f"hidden = {hidden} cannot be shared by heads = {heads}")
         if components < 1 or (block is not None and block < 1):
             raise ValueError(f"components = {components} and block = {block}: at least 1")
-        _check_lags(lags, lag)
+        check_lags(lags, lag, self.history)
         self.components, self.lags = components, tuple(lags)
         self.block = None if block is None or block >= body.n_bonds else block
         folds = rotor_folds(self.context)
         self.handedness = Handedness(self.context)
-        self.encoder = BondEncoder(self.context, folds, hidden, layers, heads)
+        self.encoder = BondEncoder(self.context, folds, hidden, layers, heads, self.history)
         self.register_buffer("folds", folds, persistent=False)
         along = body.torsion_atoms[:, 1:3].amin(1).argsort(stable=True).argsort()
         #: Place of each bond in the order of its atoms; bonds themselves are ordered by depth.
@@ -100,12 +106,37 @@ class TorsionProposal(TrajectoryModel):
         """Random numbers that one draw takes."""
         return len(self.folds) + 2
 
-    def mixture(self, frame: Tensor, turns: Tensor, block: Tensor, lag: Tensor):
-        """Components of the density of frames ``(B, N, 3)``.
+    @property
+    def jump_frames(self) -> int | None:
+        """Frame intervals that it draws for, None at equilibrium."""
+        return lag_of(self.lag)
+
+    @property
+    def segment(self) -> int:
+        """Frames before the last in the stretches that it is trained on (``WindowSet.history``)."""
+        return self.history - 1 + max(lag or 0 for lag in self.lags)
+
+    def at_lag(self, lag: int | None) -> "TorsionProposal":
+        """A copy that draws for another time, in frame intervals.
+
+        Raises
+        ------
+        ValueError
+            If it is not one of ``lags`` or between them.
+        """
+        check_lags(self.lags, lag, self.history)
+        other = copy.deepcopy(self)
+        other.lag.copy_(log_lag(lag))
+        config = self.spec.config | {"lag": lag}
+        other.spec = dataclasses.replace(self.spec, config=config)
+        return other
+
+    def mixture(self, window: Tensor, turns: Tensor, block: Tensor, lag: Tensor):
+        """Components of the density of windows ``(B, T, N, 3)``.
 
         Parameters
         ----------
-        frame : Tensor, ``(B, N, 3)``
+        window : Tensor, ``(B, T, N, 3)``
         turns, block : Tensor, ``(B, n_bonds)``
             See :class:`BondEncoder`.
         lag : Tensor, ``(B,)``
@@ -116,18 +147,19 @@ class TorsionProposal(TrajectoryModel):
         log_weights, means, widths : Tensor
             ``(B, K)``; ``(B, n_bonds, K)``, rad.
         """
-        return self._mixture(frame, *self._handed(frame), turns, block, lag)
+        return self._mixture(window, *self._handed(window), turns, block, lag)
 
-    def _handed(self, frame):
-        """Torsions, and which of two mirror images the frames are."""
-        torsions = self.context.body.torsions(frame)
-        return torsions, self.handedness(frame, torsions)
+    def _handed(self, window):
+        """Torsions, and which of two mirror images the last frames are."""
+        torsions = self.context.body.torsions(window)
+        return torsions, self.handedness(window[:, -1], torsions[:, -1])
 
-    def _mixture(self, frame, torsions, hand, turns, block, lag):
-        h = self.encoder(frame, hand * torsions, block, hand * turns, lag)
+    def _mixture(self, window, torsions, hand, turns, block, lag):
+        torsions = hand.unsqueeze(1) * torsions
+        h = self.encoder(window[:, -1], torsions, block, hand * turns, lag)
         keep, along, across, width = self.of_bond(h).unflatten(-1, (4, -1)).unbind(-2)
         folds = self.folds.unsqueeze(-1)
-        now = (hand * torsions * self.folds).unsqueeze(-1)
+        now = (torsions[:, -1] * self.folds).unsqueeze(-1)
         keep = keep * torch.isfinite(lag).to(keep)[:, None, None]
         direction = torch.atan2(
             self.centres[..., 1] + across + keep * torch.sin(now),
@@ -144,13 +176,13 @@ class TorsionProposal(TrajectoryModel):
         return self.of_all(pooled).log_softmax(-1), means, widths
 
     def log_density(
-        self, frame: Tensor, turns: Tensor, block: Tensor | None = None, lag: Tensor | None = None
+        self, window: Tensor, turns: Tensor, block: Tensor | None = None, lag: Tensor | None = None
     ) -> Tensor:
         """Logarithm of the density of turns, given those of bonds outside the block.
 
         Parameters
         ----------
-        frame : Tensor, ``(B, N, 3)``
+        window : Tensor, ``(B, T, N, 3)``
             Å.
         turns : Tensor, ``(B, n_bonds)``
             rad.
@@ -167,7 +199,7 @@ class TorsionProposal(TrajectoryModel):
         """
         block = torch.ones_like(turns) if block is None else block
         lag = self.lag.expand(len(turns)) if lag is None else lag
-        return self._log_density(*self.mixture(frame, turns, block, lag), turns, block)
+        return self._log_density(*self.mixture(window, turns, block, lag), turns, block)
 
     def _log_density(self, log_weights, means, widths, turns, block):
         period = 2 * math.pi / self.folds.to(turns).unsqueeze(-1)
@@ -175,12 +207,12 @@ class TorsionProposal(TrajectoryModel):
         each = wrapped_normal_log_density(deviation, widths, period)
         return torch.logsumexp(log_weights + (block.unsqueeze(-1) * each).sum(1), -1)
 
-    def draw(self, frame: Tensor, noise: Tensor):
+    def draw(self, window: Tensor, noise: Tensor):
         """Draw turns, as a function of random numbers.
 
         Parameters
         ----------
-        frame : Tensor, ``(B, N, 3)``
+        window : Tensor, ``(B, T, N, 3)``
             Å.
         noise : Tensor, ``(B, n_bonds + 2)``
             Independent, normally distributed.
@@ -191,9 +223,9 @@ class TorsionProposal(TrajectoryModel):
         log_density : Tensor, ``(B,)``
         """
         block = self.draw_block(noise[:, 0])
-        torsions, hand = self._handed(frame)
+        torsions, hand = self._handed(window)
         nothing, lag = torch.zeros_like(block), self.lag.expand(len(block))
-        mixture = self._mixture(frame, torsions, hand, nothing, block, lag)
+        mixture = self._mixture(window, torsions, hand, nothing, block, lag)
         log_weights, means, widths = mixture
         uniform = torch.special.ndtr(noise[:, 1:2])
         below = log_weights.exp().cumsum(-1) <= uniform
@@ -218,7 +250,7 @@ class TorsionProposal(TrajectoryModel):
         return ((place <= last) & (place > last - self.block)).to(noise.dtype)
 
     def trials(self, base: Tensor, noise: Tensor):
-        """Independent proposals from one frame, and what Metropolis needs to know of each.
+        """Independent proposals from one frame, and what Metropolis needs to know of each; T = 1.
 
         Parameters
         ----------
@@ -232,32 +264,48 @@ class TorsionProposal(TrajectoryModel):
             In the precision of ``base``.
         log_ratio : Tensor, ``(n,)``
             Logarithm of the density of the way back over that of the way there.
+
+        Raises
+        ------
+        ValueError
+            If T > 1: of the way back the window is not known.
         """
+        if self.history > 1:
+            raise ValueError(
+                f"trials start from one frame, and this model looks at {self.history}: draw jumps "
+                f"from it (draw_jump), or use one with history = 1"
+            )
         dtype = self.centres.dtype
         start = base.expand(len(noise), -1, -1)
-        turns, block, there = self.draw(start.to(dtype), noise.to(dtype))
+        turns, block, there = self.draw(start.unsqueeze(1).to(dtype), noise.to(dtype))
         frames, _ = self.context.body.move(start, turns.to(base.dtype))
-        return frames, self.log_density(frames.to(dtype), -turns, block) - there
+        back = self.log_density(frames.unsqueeze(1).to(dtype), -turns, block)
+        return frames, back - there
 
     def jump(self, window: Tensor, base: Tensor):
         """The move that noise of zero makes: of the component in the middle, to its mean."""
+        noise = self.centres.new_zeros(base.shape[:-2] + (self.n_noise,))
+        return self.draw_jump(window, base, noise)
+
+    def draw_jump(self, window: Tensor, base: Tensor, noise: Tensor):
+        """Move ``base`` by turns drawn from the density of a window."""
+        flat = window.reshape((-1,) + window.shape[-3:]).to(self.centres.dtype)
+        turns, _, _ = self.draw(flat, noise.reshape(-1, self.n_noise).to(flat))
         frame = base.reshape((-1,) + base.shape[-2:])
-        noise = self.centres.new_zeros(len(frame), self.n_noise)
-        turns, _, _ = self.draw(frame.to(self.centres.dtype), noise)
         moved, rotations = self.context.body.move(frame, turns.to(base.dtype))
         return moved.reshape(base.shape), rotations.reshape(base.shape + (3,))
 
     def propose(self, window: Tensor, generator: torch.Generator | None = None) -> Proposal:
         """Draw the next frame of each window, with the logarithm of its density."""
-        frame = window[..., -1, :, :].reshape((-1,) + window.shape[-2:])
+        flat = window.reshape((-1,) + window.shape[-3:])
         noise = torch.randn(
-            len(frame), self.n_noise, generator=generator, dtype=frame.dtype, device=frame.device
+            len(flat), self.n_noise, generator=generator, dtype=flat.dtype, device=flat.device
         )
-        turns, _, log_density = self.draw(frame, noise)
-        moved, _ = self.context.body.move(frame, turns)
+        turns, _, log_density = self.draw(flat, noise)
+        moved, _ = self.context.body.move(flat[:, -1], turns)
         shape = window.shape[:-3]
         return Proposal(
-            moved.reshape((*shape, 1, *frame.shape[-2:])), log_density=log_density.reshape(shape)
+            moved.reshape((*shape, 1, *moved.shape[-2:])), log_density=log_density.reshape(shape)
         )
 
     @torch.no_grad()
@@ -271,19 +319,4 @@ class TorsionProposal(TrajectoryModel):
         angles = self.handedness(chosen, torsions) * torsions * self.folds
         self.centres.copy_(
             2 * torch.stack([torch.cos(angles), torch.sin(angles)], -1).movedim(0, 1)
-        )
-
-
-def log_lag(lag: int | None) -> Tensor:
-    """What the network is told of a time in frame intervals: minus infinity for equilibrium."""
-    return torch.tensor(-math.inf if lag is None else math.log(lag))
-
-
-def _check_lags(lags, lag):
-    times = [time for time in lags if time is not None]
-    known = None in lags if lag is None else times and min(times) <= lag <= max(times)
-    if not lags or any(time < 1 for time in times) or not known:
-        raise ValueError(
-            f"lag = {lag} must be one of lags = {list(lags)} or between them, and those None or at "
-            f"least 1"
         )

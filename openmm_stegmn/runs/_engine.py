@@ -138,7 +138,8 @@ def _load(run: PreparedRun, folder: RunFolder) -> None:
     except openmm.OpenMMException as error:
         raise SetupError(f"--restart: {folder.checkpoint} cannot be loaded ({error})") from error
     reached, length = run.simulation.context.getTime()._value, run.settings.length
-    if reached > length + run.propagator.frame_interval / 2:
+    # The last jump may have gone past the length.
+    if reached - run.propagator.jump_time > length + run.propagator.frame_interval / 2:
         raise SetupError(
             f"--restart: the run has reached {reached:.6g} ps, more than the {length:g} ps asked "
             "for; ask for a greater --length"

@@ -42,7 +42,9 @@ class RunSettings:
     velocities: str | None = None
     """How velocities follow a jump, such as ``maxwell``."""
     tries: int | None = None
-    """Trials in a jump of a model with a density."""
+    """Trials in an exact jump."""
+    jump_time: float | None = None
+    """Time by which a jump of approximate dynamics goes ahead, in ps."""
     backend: str = "auto"
     """How OpenMM calls the network."""
     platform: str = "auto"
@@ -56,6 +58,8 @@ class RunSettings:
             _check(name, getattr(self, name), lambda x: x > 0, "a positive number")
         for name in ("friction", "equilibration"):
             _check(name, getattr(self, name), lambda x: x >= 0, "a number that is not negative")
+        if self.jump_time is not None:
+            _check("jump_time", self.jump_time, lambda x: x > 0, "a positive number")
         for name in ("md_frames", "jumps", "tries"):
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), lambda x: x >= 1, "at least 1")
@@ -88,8 +92,8 @@ class RunSettings:
     def propagator_options(self) -> dict:
         """Those keyword arguments of the propagator that are set."""
         names = (
-            "md_frames", "jumps", "guard", "energy_threshold", "velocities", "tries", "backend",
-            "seed",
+            "md_frames", "jumps", "guard", "energy_threshold", "velocities", "tries", "jump_time",
+            "backend", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 

@@ -52,7 +52,7 @@ class BridgeForce:
         return self.callable.take_error() if self.callable is not None else None
 
 
-def build_bridge_force(backend, model, pairs, lengths, tries=1):
+def build_bridge_force(backend, model, pairs, lengths, tries=None):
     """Make the force through which a propagator calls its model.
 
     Parameters
@@ -64,8 +64,8 @@ def build_bridge_force(backend, model, pairs, lengths, tries=1):
     pairs : numpy.ndarray (n_constraints, 2)
     lengths : numpy.ndarray (n_constraints,)
         In nm.
-    tries : int
-        Trials in a jump of a model with a density.
+    tries : int, optional
+        Trials in an exact Monte Carlo move; None for a jump.
 
     Raises
     ------

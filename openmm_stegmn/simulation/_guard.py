@@ -71,13 +71,26 @@ class Guard:
         return self.name
 
 
-def kind_of_jump(model, has_thermostat=False):
+def makes_moves(model, guard):
+    """Whether jumps are Monte Carlo moves, accepted with both densities, and not jumps in time.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    guard : str
+        One of `GUARDS`.
+    """
+    return model.has_density and not model.uses_window and guard == "metropolis"
+
+
+def kind_of_jump(model, guard, has_thermostat=False):
     """What the jumps of a model are.
 
     ========================  ======================================================================
     ``deterministic``         of a model without a density: no acceptance test makes them exact
-    ``approximate dynamics``  drawn from a density of the whole window, or between legs that do not
-                              sample the Boltzmann distribution themselves
+    ``approximate dynamics``  drawn from a density, so that they follow time: from a density of the
+                              whole window, or not accepted with it; or Monte Carlo moves between
+                              legs that do not sample the Boltzmann distribution themselves
     ``exact``                 drawn from a density of the current frame alone, with a block of bonds
                               that is chosen without looking at it, and accepted by Metropolis and
                               Hastings with both densities (`MoveIntegrator`); velocities are drawn
@@ -91,9 +104,11 @@ def kind_of_jump(model, has_thermostat=False):
     Parameters
     ----------
     model : TrajectoryModel
+    guard : str
+        One of `GUARDS`.
     has_thermostat : bool
         Whether the physical integrator has one, at the temperature of the acceptance test.
     """
     if not model.has_density:
         return DETERMINISTIC
-    return EXACT if has_thermostat and not model.uses_window else APPROXIMATE
+    return EXACT if has_thermostat and makes_moves(model, guard) else APPROXIMATE

@@ -1,4 +1,4 @@
-"""The second member of the propagator: makes the jumps of a model without a density.
+"""The second member of the propagator: makes jumps, deterministic or drawn from a density.
 
 A jump, in order:
 
@@ -6,14 +6,16 @@ A jump, in order:
 2. polish: constrain ``x`` about itself to this member's own tight tolerance, which gives ``base``.
    The solver linearises about the positions at the start of the step, so it may only be used here,
    before the large move;
-3. show the bridge the window, then ``base``; it answers with the displacement (see `JumpBridge`);
+3. show the bridge the window, normal noise if the jump is drawn, then ``base``; it answers with
+   the displacement (see `JumpBridge`);
 4. ``x = base + moved``; constraint error and potential energy there;
 5. keep it, with the frame in the window, or put ``x`` and ``v`` back, bit for bit;
 6. after a jump that was kept, velocities by the rule: turned at once, or projected on the
    constraints in a step of their own.
 """
 
-from ._bridge import PHASE_CHECK, PHASE_JUMP, PHASE_PARAMETER
+from ._bridge import PHASE_CHECK, PHASE_PARAMETER
+from ._jump_bridge import PHASE_JUMP
 from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, HybridMember
 from ._velocities import PROJECTED_RULES, add_turning
 
@@ -24,6 +26,8 @@ class JumpIntegrator(HybridMember):
     Parameters
     ----------
     schedule : Schedule
+    noise_arrays : int
+        Arrays of noise that a jump takes; 0 for a deterministic one.
     guard : Guard
     velocities : str
         A velocity rule.
@@ -33,10 +37,10 @@ class JumpIntegrator(HybridMember):
         See `resting_mass`.
     """
 
-    def __init__(self, schedule, guard, velocities, constraint_tolerance, mass=None):
+    def __init__(self, schedule, noise_arrays, guard, velocities, constraint_tolerance, mass=None):
         super().__init__(schedule.history, dof_variables=("jumped",))
         self.beginIfBlock(f"action = {JUMP}")
-        self._add_jump(guard, constraint_tolerance)
+        self._add_jump(noise_arrays, guard, constraint_tolerance)
         self.beginIfBlock(f"cause = {ACCEPTED}")
         self._add_acceptance(schedule, velocities)
         self.endBlock()
@@ -48,12 +52,13 @@ class JumpIntegrator(HybridMember):
         if self.projects:
             self._add_projection(velocities, mass)
 
-    def _add_jump(self, guard, constraint_tolerance):
+    def _add_jump(self, noise_arrays, guard, constraint_tolerance):
         self._add_start()
         for frame in range(self._history):
             self.addComputePerDof("x", f"h{frame}")
             self.addComputeGlobal(PHASE_PARAMETER, str(frame + 1))
             self.addComputePerDof("moved", "f31")
+        self._add_noise(noise_arrays)
         self.addComputePerDof("x", "base")
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_JUMP))
         self.addComputePerDof("moved", "f31")
@@ -80,7 +85,7 @@ class JumpIntegrator(HybridMember):
         if velocities not in PROJECTED_RULES:
             add_turning(self)
         self._add_record()
-        if schedule.horizon > 1:
+        if schedule.jump_frames > 1:
             # The window's frames are one interval apart, so a longer jump starts a new window.
             self.addComputeGlobal("window_frames", "1")
         self.addComputeGlobal("origin", "1")

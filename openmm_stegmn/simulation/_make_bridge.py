@@ -4,11 +4,11 @@ import warnings
 
 import torch
 
-from ._bridge import JumpBridge, JumpCall
-from ._move_bridge import MoveBridge, TrialsCall, noise_arrays
+from ._jump_bridge import JumpBridge, JumpCall
+from ._move_bridge import MoveBridge, TrialsCall
 
 
-def eager_bridge(model, pairs, lengths, tries=1):
+def eager_bridge(model, pairs, lengths, tries=None):
     """The bridge of a model, on its device.
 
     Parameters
@@ -16,36 +16,33 @@ def eager_bridge(model, pairs, lengths, tries=1):
     model : TrajectoryModel
     pairs : torch.Tensor (n_constraints, 2), int64
     lengths : torch.Tensor (n_constraints,), float64, nm
-    tries : int
-        Trials in a jump of a model with a density.
+    tries : int, optional
+        Trials in an exact Monte Carlo move; None for a jump.
     """
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
-    if model.has_density:
-        return _moves(TrialsCall(model), model, pairs, lengths, tries).to(device)
-    return JumpBridge(JumpCall(model), model.spec, pairs, lengths).to(device)
+    if tries is None:
+        bridge = JumpBridge(JumpCall(model), model, pairs, lengths)
+    else:
+        bridge = MoveBridge(TrialsCall(model), model, tries, pairs, lengths)
+    return bridge.to(device)
 
 
-def scripted_bridge(model, pairs, lengths, tries=1):
+def scripted_bridge(model, pairs, lengths, tries=None):
     """Trace a model and script the bridge around it, for `openmmtorch.TorchForce`."""
     generator = torch.Generator().manual_seed(0)
+    draw = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
     # Any shape of atoms that do not coincide will do for tracing: the model's graph of operations
     # does not depend on it.
-    base = 3.0 * torch.randn(model.spec.n_atoms, 3, generator=generator, dtype=torch.float64)
+    base = 3.0 * draw(model.spec.n_atoms, 3)
     with torch.no_grad(), warnings.catch_warnings():
         # The shapes that a trace takes for constants are constant here.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        if model.has_density:
-            noise = torch.randn(tries, model.n_noise, generator=generator, dtype=torch.float64)
-            trials = torch.jit.trace(TrialsCall(model), (base, noise), check_trace=False)
-            return torch.jit.script(_moves(trials, model, pairs, lengths, tries))
-        steps = 0.05 * torch.randn(
-            model.history, model.spec.n_atoms, 3, generator=generator, dtype=torch.float64
-        )
-        window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
-        jump = torch.jit.trace(JumpCall(model), (window, base), check_trace=False)
-    return torch.jit.script(JumpBridge(jump, model.spec, pairs, lengths))
-
-
-def _moves(trials, model, pairs, lengths, tries):
-    arrays = noise_arrays(model, tries)
-    return MoveBridge(trials, model.spec.n_atoms, model.n_noise, tries, arrays, pairs, lengths)
+        if tries is None:
+            steps = 0.05 * draw(model.history, model.spec.n_atoms, 3)
+            window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
+            inputs = (window, base, draw(model.n_noise))
+            jump = torch.jit.trace(JumpCall(model), inputs, check_trace=False)
+            return torch.jit.script(JumpBridge(jump, model, pairs, lengths))
+        inputs = (base, draw(tries, model.n_noise))
+        trials = torch.jit.trace(TrialsCall(model), inputs, check_trace=False)
+        return torch.jit.script(MoveBridge(trials, model, tries, pairs, lengths))

@@ -8,6 +8,7 @@ which no integrator can do by itself.
 
 import openmm
 
+from ._bridge import PHASE_NOISE, PHASE_PARAMETER
 from ._velocities import add_projection
 
 #: What one step of this member does (``action``).
@@ -97,6 +98,12 @@ class HybridMember(openmm.CustomIntegrator):
         self.addComputeGlobal("energy_before", "energy")
         self.addConstrainPositions()
         self.addComputePerDof("base", "x")
+
+    def _add_noise(self, arrays):
+        for array in range(arrays):
+            self.addComputePerDof("x", "gaussian")
+            self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_NOISE + array))
+            self.addComputePerDof("moved", "f31")
 
     def _add_restore(self):
         self.addComputePerDof("x", "x_before")

@@ -1,17 +1,13 @@
-"""What stands between OpenMM and a model with a density; see `JumpBridge` for how and why.
+"""The bridge of exact Monte Carlo moves; see `Bridge` for how and why.
 
 ===== ============================= ============================ ================================
 phase positions shown               "energy"                     "forces"
 ===== ============================= ============================ ================================
-0     anything                      0                            0: all that physics ever sees
-101   where the jump ended          worst constraint error       0
-300+k normal noise, k-th array      0                            0
 400   where the trials start, nm    1 if the answer is unusable  0
 500+k anything                      log q(back) − log q(there)   displacement of trial k, nm
 ===== ============================= ============================ ================================
 
-Noise comes from OpenMM's own generators, so that seeds and checkpoints hold for it too. Each array
-of it has three numbers an atom, which is enough for several trials.
+and 0, 101 and 300+k.
 """
 
 from typing import Final
@@ -20,18 +16,12 @@ import torch
 from torch import nn
 
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, constraint_error
+from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
 
-PHASE_NOISE = 300
 PHASE_PROPOSE = 400
 PHASE_TRIAL = 500
 #: Most trials in a jump: phases are a hundred apart.
 MOST_TRIES = 100
-
-
-def noise_arrays(model, tries):
-    """Arrays of noise, three numbers an atom, that the trials of a jump take."""
-    return -(-tries * model.n_noise // (3 * model.spec.n_atoms))
 
 
 class TrialsCall(nn.Module):
@@ -46,7 +36,7 @@ class TrialsCall(nn.Module):
         return self.model.trials(base, noise)
 
 
-class MoveBridge(nn.Module):
+class MoveBridge(Bridge):
     """The phases of exact moves as one torch module, eager or scripted.
 
     Parameters
@@ -54,8 +44,9 @@ class MoveBridge(nn.Module):
     trials : torch.nn.Module
         ``(base (n_atoms, 3) float64 Å, noise (tries, n_noise)) -> (frames (tries, n_atoms, 3),
         log_ratio (tries,))``.
-    n_atoms, n_noise, tries, n_arrays : int
-        Of noise: numbers that a trial takes, and arrays that hold those of all.
+    model : TorsionProposal
+        For what `Bridge` needs of it.
+    tries : int
     pairs : torch.Tensor (n_constraints, 2), int64
     lengths : torch.Tensor (n_constraints,), float64, nm
     """
@@ -67,18 +58,12 @@ class MoveBridge(nn.Module):
     trial_phase: Final[int] = PHASE_TRIAL
     scale: Final[float] = ANGSTROM_PER_NM
 
-    def __init__(self, trials, n_atoms, n_noise, tries, n_arrays, pairs, lengths):
-        super().__init__()
+    def __init__(self, trials, model, tries, pairs, lengths):
+        super().__init__(model, tries, pairs, lengths)
         self.trials = trials
-        self.n_noise: int = n_noise
-        self.tries: int = tries
-        self.register_buffer("noise", torch.zeros(n_arrays, n_atoms, 3, dtype=torch.float64))
-        self.register_buffer("moved", torch.zeros(tries, n_atoms, 3, dtype=torch.float64))
+        moved = torch.zeros(tries, model.spec.n_atoms, 3, dtype=torch.float64)
+        self.register_buffer("moved", moved)
         self.register_buffer("log_ratio", torch.zeros(tries, dtype=torch.float64))
-        self.register_buffer("pairs", pairs)
-        self.register_buffer("lengths", lengths)
-        self.register_buffer("nothing", torch.zeros(n_atoms, 3, dtype=torch.float64))
-        self.register_buffer("zero", torch.zeros((), dtype=torch.float64))
 
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
@@ -88,7 +73,7 @@ class MoveBridge(nn.Module):
         shown = positions.data.to(self.nothing)
         answer, change = self.zero, self.nothing
         if now == self.check_phase:
-            answer = constraint_error(shown, self.pairs, self.lengths)
+            answer = self.constraint_error(shown)
         elif now >= self.trial_phase:
             # Copies: OpenMM may read them after the next proposals have been drawn.
             answer = self.log_ratio[now - self.trial_phase].clone()
@@ -103,8 +88,7 @@ class MoveBridge(nn.Module):
         """Draw proposals from base (n_atoms, 3) Å, and keep them; 1 if they are unusable."""
         # Near the origin single precision holds the shape best.
         start = base - base.mean(0)
-        noise = self.noise.flatten()[: self.tries * self.n_noise].view(self.tries, self.n_noise)
-        frames, log_ratio = self.trials(start, noise)
+        frames, log_ratio = self.trials(start, self.noise_of_draws())
         self.moved.copy_((frames - start) / self.scale)
         self.log_ratio.copy_(log_ratio)
         unusable = self.zero

@@ -19,7 +19,7 @@ that are hard to leave.
 
 from ._bridge import PHASE_CHECK, PHASE_PARAMETER
 from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, HybridMember
-from ._move_bridge import PHASE_NOISE, PHASE_PROPOSE, PHASE_TRIAL
+from ._move_bridge import PHASE_PROPOSE, PHASE_TRIAL
 
 _VARIABLES = (
     "left", "trial", "going", "unusable", "log_ratio", "change", "passed", "energy_now", "moves",
@@ -58,10 +58,7 @@ class MoveIntegrator(HybridMember):
             self.addComputeGlobal(name, value)
         self.addComputeGlobal("unusable", "0")
         self.beginWhileBlock("left > 0.5")
-        for array in range(noise_arrays):
-            self.addComputePerDof("x", "gaussian")
-            self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_NOISE + array))
-            self.addComputePerDof("moved", "f31")
+        self._add_noise(noise_arrays)
         self.addComputePerDof("x", "base")
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_PROPOSE))
         self.addComputePerDof("moved", "f31")

@@ -2,15 +2,15 @@
 
 import math
 import warnings
-from numbers import Integral
 
 from ._backends import build_bridge_force
+from ._bridge import noise_arrays
 from ._compatibility import check_fit, check_integrator, leftover_bridge, steps_per_frame
 from ._constraints import system_constraints, worst_constraint_error
+from ._drawing import check_tries, model_at_time
 from ._guard import DEFAULT_ENERGY_THRESHOLD, Guard, kind_of_jump
 from ._jump_integrator import JumpIntegrator
 from ._member import ACCEPTED, BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS
-from ._move_bridge import MOST_TRIES, noise_arrays
 from ._move_integrator import MoveIntegrator
 from ._schedule import Schedule
 from ._statistics import FrameRecord, JumpStatistics, Origin
@@ -25,11 +25,15 @@ class STEGMNPropagator(HybridStepping):
     `md_frames` physical frames, and with a full window, `jumps` jumps follow; each counts as one
     step and, if it is kept, advances the clock by the model's frame interval (times its horizon). A
     rejected jump counts as a step, advances no clock, leaves positions and velocities bit for bit
-    as they were, and ends the row of jumps.
+    as they were, and ends the row of jumps. After a jump by more than a frame interval the window
+    is filled anew.
 
-    A model with a density makes *exact* jumps: Monte Carlo moves, `tries` in each jump, after which
-    averages over all frames are Boltzmann averages. They advance no clock, and each makes a frame
-    whether or not it moved anything, since a frame that is hard to leave counts again.
+    A model with a density *draws* its jumps. With guard "energy" or "none", or if it looks at a
+    window of several frames, they are *approximate dynamics*: each goes ahead by `jump_time`. With
+    guard "metropolis" and a density of the current frame alone they are *exact*: Monte Carlo moves,
+    `tries` in each jump, after which averages over all frames are Boltzmann averages. Those advance
+    no clock, and each makes a frame whether or not it moved anything, since a frame that is hard to
+    leave counts again.
 
     The state that the schedule needs lives in OpenMM's own variables: `Simulation.saveCheckpoint`
     and `saveState` carry it, and a run goes on from a checkpoint exactly as if it had not stopped.
@@ -63,7 +67,11 @@ class STEGMNPropagator(HybridStepping):
     temperature : float or openmm.unit.Quantity, optional
         K, for "maxwell" and "metropolis". Default: the integrator's own, followed when it changes.
     tries : int, optional
-        Trials in a jump of a model with a density, which draws them in one evaluation. Default 4.
+        Trials in an exact jump, drawn in one evaluation of the model. Default 4.
+    jump_time : float or openmm.unit.Quantity, optional
+        ps, time by which a jump of approximate dynamics goes ahead: a whole number of frame
+        intervals between the shortest and the longest that the model is trained for. Default: the
+        model's own.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     seed : int, optional
@@ -74,8 +82,8 @@ class STEGMNPropagator(HybridStepping):
     IncompatibleModelError
         If model, system and integrator do not fit. Nothing has been changed then.
     ValueError
-        For an unknown guard, velocity rule or backend, a schedule, temperature or tolerance that
-        makes no sense, or a temperature that is needed and not given.
+        For an unknown guard, velocity rule or backend, a schedule, temperature, jump time or
+        tolerance that makes no sense, or a temperature or jump time that is needed and not given.
     """
 
     def __init__(
@@ -93,6 +101,7 @@ class STEGMNPropagator(HybridStepping):
         backend="auto",
         temperature=None,
         tries=None,
+        jump_time=None,
         constraint_tolerance=1e-5,
         seed=None,
     ):
@@ -104,16 +113,15 @@ class STEGMNPropagator(HybridStepping):
             )
         check_integrator(integrator)
         check_fit(system, topology, model)
-        tries = _check_density(model, guard, velocities, tries)
-        interval = float(model.frame_interval)
+        model = model_at_time(model, guard, jump_time)
+        tries = check_tries(model, guard, velocities, tries)
         schedule = Schedule(
-            history=model.history if model.uses_window else 1,
-            horizon=model.horizon,
-            frame_interval=interval,
+            history=model.history,
+            jump_frames=model.jump_frames if tries is None else 0,
+            frame_interval=float(model.frame_interval),
             steps_per_frame=steps_per_frame(model, integrator),
             md_frames=md_frames,
             jumps=jumps,
-            jump_time=0.0 if model.has_density else interval * model.horizon,
         )
         needs_temperature = velocities == "maxwell" or jump_guard.needs_temperature
         if temperature is not None:
@@ -129,11 +137,11 @@ class STEGMNPropagator(HybridStepping):
 
         super().__init__()
         tolerance, mass = float(constraint_tolerance), resting_mass(system)
-        if model.has_density:
-            arrays = noise_arrays(model, tries)
-            jumper = MoveIntegrator(schedule, tries, arrays, tolerance, mass)
+        arrays = noise_arrays(model, tries or 1)
+        if tries is None:
+            jumper = JumpIntegrator(schedule, arrays, jump_guard, velocities, tolerance, mass)
         else:
-            jumper = JumpIntegrator(schedule, jump_guard, velocities, tolerance, mass)
+            jumper = MoveIntegrator(schedule, tries, arrays, tolerance, mass)
         _share_seed(integrator, jumper, seed)
         groups = integrator.getIntegrationForceGroups()
         for member in (integrator, jumper):
@@ -146,7 +154,7 @@ class STEGMNPropagator(HybridStepping):
 
         self._guard, self._velocities, self._seed = jump_guard, velocities, seed
         self._model = (model.spec.architecture, model.sha256)
-        self._kind = kind_of_jump(model, _has_thermostat(integrator, temperature))
+        self._kind = kind_of_jump(model, guard, _has_thermostat(integrator, temperature))
         self._tries = tries
         if temperature is not None or hasattr(integrator, "getTemperature"):
             _warn_of_temperature(self._current_temperature(), model.spec.temperature)
@@ -192,6 +200,11 @@ class STEGMNPropagator(HybridStepping):
         return self._schedule.frame_interval
 
     @property
+    def jump_time(self):
+        """Time by which an accepted jump advances the clock, ps; 0 for a Monte Carlo move."""
+        return self._schedule.jump_time
+
+    @property
     def steps_per_frame(self):
         """Physical steps in a frame."""
         return self._schedule.steps_per_frame
@@ -218,6 +231,7 @@ class STEGMNPropagator(HybridStepping):
             "model": architecture,
             "model_sha256": sha256 or "",
             "jump_kind": self._kind,
+            "jump_time": self.jump_time,
             "guard": self._guard_text(),
             "velocities": self._velocities,
             "seed": -1 if self._seed is None else int(self._seed),
@@ -233,7 +247,8 @@ class STEGMNPropagator(HybridStepping):
             f"<STEGMNPropagator: {schedule.md_frames} physical frames of "
             f"{schedule.frame_interval:g} ps ({schedule.steps_per_frame} steps of "
             f"{type(self._physics).__name__}), then {schedule.jumps} "
-            f"jump{'s' if schedule.jumps > 1 else ''} by {self._model[0]!r}; {self._kind} jumps; "
+            f"jump{'s' if schedule.jumps > 1 else ''} by {self._model[0]!r}; {self._kind} jumps"
+            f"{f' of {self.jump_time:g} ps' if self.jump_time else ''}; "
             f"guard {self._guard_text()}; velocities {self._velocities}; backend {self.backend}>"
         )
 
@@ -250,31 +265,6 @@ class STEGMNPropagator(HybridStepping):
 
     def __reduce__(self):
         self.__copy__()
-
-
-def _check_density(model, guard, velocities, tries):
-    """Tries in a jump, after checking what a model with a density asks for."""
-    if not model.has_density:
-        if tries is not None:
-            raise ValueError(
-                f"tries={tries} is for models with a density, and {model.spec.architecture!r} has "
-                "none: leave it out."
-            )
-        return 1
-    if guard != "metropolis" or velocities != "maxwell":
-        raise ValueError(
-            f"{model.spec.architecture!r} draws its jumps from a density, which are exact only "
-            f"with guard='metropolis' and velocities='maxwell': found guard={guard!r} and "
-            f"velocities={velocities!r}."
-        )
-    tries = 4 if tries is None else tries
-    if not isinstance(tries, Integral) or not 1 <= tries <= MOST_TRIES:
-        raise ValueError(f"tries must be a whole number from 1 to {MOST_TRIES}, found {tries}.")
-    if model.horizon != 1:
-        raise ValueError(
-            f"A model with a density makes one frame a jump, found horizon {model.horizon}."
-        )
-    return int(tries)
 
 
 def _has_thermostat(integrator, temperature):

@@ -15,8 +15,8 @@ class PythonBridge:
 
     OpenMM pickles this object as soon as it makes a force of it, and again into every serialised
     System. What is pickled is the path of the model file with its SHA-256 and the constraints,
-    never the weights; a model that was never saved pickles to a stub that says so when it is
-    called.
+    never the weights, and the time that its jumps are drawn for; a model that was never saved
+    pickles to a stub that says so when it is called.
 
     An exception in here would reach the user without its type or traceback, and in the middle of a
     step. It is kept instead, the jump is made to fail, and the propagator raises it after the step.
@@ -25,12 +25,13 @@ class PythonBridge:
     ----------
     bridge : JumpBridge or MoveBridge
     model : TrajectoryModel
-    tries : int
-        Trials in a jump of a model with a density.
+    tries : int, optional
+        Trials in an exact Monte Carlo move; None for a jump.
     """
 
-    def __init__(self, bridge, model, tries=1):
+    def __init__(self, bridge, model, tries=None):
         self._bridge, self._tries = bridge, tries
+        self._lag = model.jump_frames if model.has_density else None
         self._source = None if model.source is None else str(model.source)
         self._sha256 = model.sha256
         self._pairs = bridge.pairs.tolist()
@@ -74,13 +75,14 @@ class PythonBridge:
             "pairs": self._pairs,
             "lengths": self._lengths,
             "tries": self._tries,
+            "lag": self._lag,
         }
 
     def __setstate__(self, state):
         self._bridge = None
         self._source, self._sha256 = state["source"], state["sha256"]
         self._pairs, self._lengths = state["pairs"], state["lengths"]
-        self._tries = state["tries"]
+        self._tries, self._lag = state["tries"], state["lag"]
         self._error = None
         # No propagator knows this copy, so nobody would raise an error that it kept.
         self._keeps_errors = False
@@ -101,6 +103,8 @@ class PythonBridge:
                 f"SHA-256 is {model.sha256}, expected {self._sha256}. Make a new STEGMNPropagator "
                 "for this System."
             )
+        if model.has_density:
+            model = model.at_lag(self._lag)
         pairs = torch.tensor(self._pairs, dtype=torch.int64).reshape(-1, 2)
         lengths = torch.tensor(self._lengths, dtype=torch.float64)
         self._bridge = eager_bridge(model, pairs, lengths, self._tries)

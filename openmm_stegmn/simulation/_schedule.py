@@ -12,8 +12,8 @@ class Schedule:
     ----------
     history : int
         Frames in the model's window.
-    horizon : int
-        Frames by which one jump advances.
+    jump_frames : int
+        Frame intervals by which an accepted jump advances the clock: 0 for a Monte Carlo move.
     frame_interval : float
         ps.
     steps_per_frame : int
@@ -22,17 +22,14 @@ class Schedule:
         Physical frames between rows of jumps.
     jumps : int
         Jumps in a row.
-    jump_time : float
-        Time by which an accepted jump advances the clock, ps: 0 for a Monte Carlo move.
     """
 
     history: int
-    horizon: int
+    jump_frames: int
     frame_interval: float
     steps_per_frame: int
     md_frames: int
     jumps: int
-    jump_time: float
 
     def __post_init__(self):
         for count in (self.md_frames, self.jumps):
@@ -41,3 +38,8 @@ class Schedule:
                     "md_frames and jumps must be whole numbers, at least 1, found "
                     f"md_frames={self.md_frames} and jumps={self.jumps}."
                 )
+
+    @property
+    def jump_time(self):
+        """Time by which an accepted jump advances the clock, ps."""
+        return self.jump_frames * self.frame_interval

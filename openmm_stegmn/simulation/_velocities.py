@@ -19,7 +19,8 @@ per jump.
 import openmm
 from openmm import unit
 
-from ._bridge import PHASE_PARAMETER, PHASE_TURN
+from ._bridge import PHASE_PARAMETER
+from ._jump_bridge import PHASE_TURN
 
 VELOCITY_RULES = ("maxwell", "keep", "rotate")
 #: The rules whose velocities are projected on the constraints.

@@ -12,26 +12,30 @@ from ._tasks import JumpTask
 class ProposalTask(JumpTask):
     r"""Maximum likelihood of how far bonds turn within times of all the lengths asked for.
 
-    .. math:: -\left\langle \log q(Δq_B \mid x_t, Δq_{\bar B}, τ) \right\rangle
+    .. math:: -\left\langle \log q(Δq_B \mid x_{t-T+1}, …, x_t, Δq_{\bar B}, τ) \right\rangle
 
-    over pairs of frames τ apart, in both directions of time, and blocks B of bonds as moves draw
-    them. The windows are as long as the longest time: of each, the first frame and one of the
-    others are a pair. The model needs ``log_density``, ``draw_block`` and ``lags``.
+    over the model's windows of T frames and the frame τ after each, and blocks B of bonds as moves
+    draw them. The windows of the *set* are as long as a window of the model and the longest time
+    together, ``model.segment``: of each, the first T frames are a window, and for every time one
+    of the others is the frame to come. Backwards in time the same frames are an example again,
+    the last of them first. The model needs ``log_density``, ``draw_block``, ``history``, ``lags``
+    and ``segment``.
 
     Raises
     ------
     ValueError
-        If the windows are shorter than that.
+        If the windows of a set are shorter than that.
     """
 
     def _measure(self, window, target):
-        longest = max(lag or 0 for lag in self.model.lags)
+        needed = self.model.segment
         for windows in (self.windows, self.validation):
-            if windows is not None and windows.history < longest:
+            if windows is not None and windows.history < needed:
                 raise ValueError(
-                    f"windows of {windows.history} frames are shorter than the longest time that "
-                    f"the model is trained for, {longest} frame intervals: make them with "
-                    f"history={longest}"
+                    f"windows of {windows.history} frames are shorter than what the model is "
+                    f"trained on, its own window of {self.model.history} and the longest of its "
+                    f"times, {max(lag or 0 for lag in self.model.lags)} frame intervals: make them "
+                    f"with history={needed}"
                 )
         self.log_lags = torch.stack([log_lag(lag) for lag in self.model.lags])
         self.random = torch.Generator().manual_seed(self.config.seed)
@@ -42,26 +46,29 @@ class ProposalTask(JumpTask):
         return len(self.model.lags)
 
     def example(self, windows, index):
-        """First frames, turns and logarithms of times ``(n, ...)`` of numbers of windows."""
+        """Windows of the model, turns and logarithms of times ``(n, ...)`` of some numbers."""
         count = len(windows)
         # At equilibrium, the frame itself is what follows: its torsions, given its shape.
         lags = torch.tensor([lag or 0 for lag in self.model.lags], device=index.device)
         round = index // count
         chosen, backwards = round % self.variants, round >= self.variants
-        first = windows.starts[index % count]
-        last = first + lags[chosen] * windows.stride
-        first, last = torch.where(backwards, last, first), torch.where(backwards, first, last)
-        body, start = self.model.context.body, windows.frames[first]
-        turns = wrap_angle(body.torsions(windows.frames[last]) - body.torsions(start))
-        return start, turns, self.log_lags.to(start)[chosen]
+        steps = torch.arange(self.model.history, device=index.device)
+        end = (len(steps) - 1 + lags[chosen])[:, None]
+        # The window, then what comes after it
+        steps = torch.cat([steps.expand(len(index), -1), end], 1)
+        steps = torch.where(backwards[:, None], end - steps, steps)
+        frames = windows.frames[windows.starts[index % count][:, None] + steps * windows.stride]
+        window, body = frames[:, :-1], self.model.context.body
+        turns = wrap_angle(body.torsions(frames[:, -1]) - body.torsions(window[:, -1]))
+        return window, turns, self.log_lags.to(window)[chosen]
 
-    def loss(self, start, turns, lag):
+    def loss(self, window, turns, lag):
         """Mean of minus the logarithm of the density, for each bond that turns.
 
         Relative to an even density on the circle: of n equal positions of a rotor, an even one has
         minus log n.
         """
-        noise = torch.randn(len(start), generator=self.random).to(start)
+        noise = torch.randn(len(window), generator=self.random).to(window)
         block = self.model.draw_block(noise)
-        density = self.model.log_density(start, turns, block, lag)
+        density = self.model.log_density(window, turns, block, lag)
         return -density.sum() / block.sum() - math.log(2 * math.pi)

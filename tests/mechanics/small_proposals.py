@@ -27,11 +27,12 @@ def grid(model, points):
 
 
 def density_on(model, frame, turns, block=None, lag=None):
-    """The density of many turns from one frame."""
+    """The density of many turns from one window, or from one frame."""
     count = len(turns)
     block = None if block is None else block.expand(count, -1)
     lag = None if lag is None else lag.to(turns).expand(count)
-    return model.log_density(frame.expand(count, -1, -1), turns, block, lag).exp()
+    window = frame.reshape(1, -1, *frame.shape[-2:]).expand(count, -1, -1, -1)
+    return model.log_density(window, turns, block, lag).exp()
 
 
 def p_value(found, expected):

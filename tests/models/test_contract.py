@@ -14,8 +14,11 @@ HISTORY = 4
 # float32 has no digits left.
 SCALE = {"stegmn-paper": 0.1}
 MOLECULES = {"pentane": alkane(5), "butane and water": beside(alkane(4), water())}
+# Equilibrium, for which a density is by default, has no window.
+REQUIRED = {"stegmn-proposal": {"lags": [1, 3, 10], "lag": 3}}
 # Every registered model with its defaults, and what else its options make of it
 VARIANTS = {
+    "stegmn-proposal, one frame": ("stegmn-proposal", {}),
     "stegmn elastic": ("stegmn", {"kinematics": "elastic"}),
     "stegmn elastic, not superposed": ("stegmn", {"kinematics": "elastic", "superposed": False}),
     "stegmn cartesian": ("stegmn", {"kinematics": "cartesian"}),
@@ -38,16 +41,21 @@ def model(name, molecule):
 
 
 @pytest.fixture
-def window(molecule):
-    return random_walk(molecule, HISTORY)
+def window(name, molecule):
+    return random_walk(molecule, history_of(name))
+
+
+def history_of(name):
+    return 1 if name.endswith("one frame") else HISTORY
 
 
 def perturbed(molecule, name, **changes):
-    scale, (name, config) = SCALE.get(name, 0.3), VARIANTS.get(name, (name, {}))
+    scale, history = SCALE.get(name, 0.3), history_of(name)
+    name, config = VARIANTS.get(name, (name, REQUIRED.get(name, {})))
     constraints = to_hydrogen(molecule)
     lengths = (molecule.frame[constraints[:, 0]] - molecule.frame[constraints[:, 1]]).norm(dim=-1)
     return perturbed_model(
-        molecule, name, HISTORY, scale=scale, config=config, constraints=constraints.tolist(),
+        molecule, name, history, scale=scale, config=config, constraints=constraints.tolist(),
         constraint_lengths=lengths.tolist(), **changes,
     )  # fmt: skip
 
@@ -80,7 +88,7 @@ def test_equivariant_to_the_order_of_atoms(name, seed):
     are chosen in the order of the bonds, so the relabelled model is given those of the first."""
     molecule = MOLECULES["pentane"]
     model = perturbed(molecule, name).double()
-    window = random_walk(molecule, HISTORY)
+    window = random_walk(molecule, model.history)
     generator = torch.Generator().manual_seed(seed)
     spec, n = model.spec, molecule.n_atoms
     for _ in range(1000):
@@ -100,7 +108,7 @@ def test_equivariant_to_the_order_of_atoms(name, seed):
     constraints = [(place[i], place[j]) for i, j in spec.constraints]
     other = build_model(
         relabelled.spec(
-            spec.architecture, HISTORY, config=config, atom_names=pick(spec.atom_names),
+            spec.architecture, spec.history, config=config, atom_names=pick(spec.atom_names),
             constraints=constraints, constraint_lengths=spec.constraint_lengths,
         )
     ).double()  # fmt: skip
@@ -144,8 +152,8 @@ def _relabel(model, other, atoms, bonds):
 
 
 def test_batch_equals_loop(model, molecule):
-    frames = random_walk(molecule, 2 * 3 * HISTORY)
-    windows = frames.reshape(2, 3, HISTORY, molecule.n_atoms, 3)
+    frames = random_walk(molecule, 2 * 3 * model.history)
+    windows = frames.reshape(2, 3, model.history, molecule.n_atoms, 3)
     predicted = model(windows)
     assert predicted.shape == (2, 3, 1, molecule.n_atoms, 3)
     each = torch.stack([model(w) for w in windows.flatten(0, 1)])
@@ -215,7 +223,7 @@ class Jump(nn.Module):
 
 def test_traced(model, molecule, window):
     jump = Jump(model.float().requires_grad_(False))
-    other = random_walk(molecule, HISTORY, seed=5)
+    other = random_walk(molecule, model.history, seed=5)
     with torch.no_grad():
         traced = torch.jit.trace(jump, (window.float(), window[-1]))
         frame, rotations = traced(other.float(), other[-1])
@@ -228,9 +236,9 @@ def test_traced(model, molecule, window):
 def test_gradients_are_finite(name, kind):
     molecule = alkane(5)
     model = perturbed(molecule, name)
-    window = random_walk(molecule, HISTORY)
+    window = random_walk(molecule, model.history)
     if kind == "at rest":
-        window = window[-1:].expand(HISTORY, -1, -1)
+        window = window[-1:].expand(model.history, -1, -1)
     if kind == "planar torsions":
         window[..., 2] = 0
     window = window.float().clone().requires_grad_()

@@ -59,7 +59,7 @@ def test_draws_are_distributed_as_the_density(molecule, points, bins):
     cells = (density_on(model, frame, turns) * volume).reshape(n_bonds * (bins, points // bins))
     expected = count * cells.sum(tuple(range(1, 2 * n_bonds, 2)))
     periods = 2 * math.pi / model.folds
-    drawn, _, _ = model.draw(frame.expand(count, -1, -1), noise(model, count))
+    drawn, _, _ = model.draw(frame.expand(count, 1, -1, -1), noise(model, count))
     assert (drawn.abs() <= periods / 2 * (1 + 1e-12)).all()
     place = ((drawn / periods + 0.5) * bins).long().clamp(0, bins - 1)
     found = torch.zeros_like(expected)
@@ -71,8 +71,8 @@ def test_the_density_that_draw_reports_is_that_of_what_it_drew():
     for block in (None, 2):
         model = small_proposal(HEPTANE, block=block)
         frames = frames_of(HEPTANE, 200)
-        turns, blocks, reported = model.draw(frames, noise(model, 200))
-        torch.testing.assert_close(reported, model.log_density(frames, turns, blocks))
+        turns, blocks, reported = model.draw(frames[:, None], noise(model, 200))
+        torch.testing.assert_close(reported, model.log_density(frames[:, None], turns, blocks))
         assert reported.std() > 0.5
 
 
@@ -80,7 +80,7 @@ def written_out(model, frame, turns, block):
     """Sums over many images and components, normalised by their integral on a grid."""
     points, _ = grid(model, 240)
     weights, means, widths = model.mixture(
-        frame[None], torch.zeros_like(turns)[None], block[None], model.lag.double()[None]
+        frame[None, None], torch.zeros_like(turns)[None], block[None], model.lag.double()[None]
     )
     period = (2 * math.pi / model.folds.double())[:, None, None]
     images = period * torch.arange(-4, 5)
@@ -100,11 +100,12 @@ def test_ratio_of_trials_is_the_way_back_over_the_way_there(config):
     model, base = small_proposal(PENTANE, seed=2, **config), PENTANE.frame
     given = noise(model, 5)
     frames, log_ratio = model.trials(base, given)
-    start = base.expand(5, -1, -1)
+    start = base.expand(5, 1, -1, -1)
     turns, block, there = model.draw(start, given)
     torsions = model.context.body.torsions
-    torch.testing.assert_close(wrap_angle(torsions(frames) - torsions(start) - turns), 0 * turns)
-    expected = model.log_density(frames, -turns, block) - model.log_density(start, turns, block)
+    torch.testing.assert_close(wrap_angle(torsions(frames) - torsions(base) - turns), 0 * turns)
+    back = model.log_density(frames[:, None], -turns, block)
+    expected = back - model.log_density(start, turns, block)
     torch.testing.assert_close(log_ratio, expected)
     for frame, turn, part, one, ratio in zip(frames, turns, block, there, log_ratio, strict=True):
         forward = written_out(model, base, turn, part)
@@ -138,8 +139,8 @@ def test_mirror_images_have_mirror_images_for_moves(molecule, config):
     again, ratio_again = model.trials(mirror(frames), given)
     torch.testing.assert_close(again, mirror(moved), atol=1e-9, rtol=0)
     torch.testing.assert_close(ratio_again, log_ratio, atol=1e-9, rtol=0)
-    turns, block, density = model.draw(frames, given)
-    mirrored = model.draw(mirror(frames), given)
+    turns, block, density = model.draw(frames[:, None], given)
+    mirrored = model.draw(mirror(frames)[:, None], given)
     # Half a period one way is half a period the other way.
     period = 2 * math.pi / model.folds
     sum_of_both = (mirrored[0] + turns) / period
@@ -191,7 +192,7 @@ def test_bonds_outside_the_block_do_not_turn():
     model, base = small_proposal(HEPTANE, block=2), HEPTANE.frame
     given = noise(model, 100)
     frames, _ = model.trials(base, given)
-    _, block, _ = model.draw(base.expand(100, -1, -1), given)
+    _, block, _ = model.draw(base.expand(100, 1, -1, -1), given)
     torsions = model.context.body.torsions
     turned = wrap_angle(torsions(frames) - torsions(base)).abs()
     assert turned[block == 0].max() < 1e-9 < 1e-4 < turned[block == 1].min()
@@ -209,7 +210,7 @@ def test_density_is_one_of_the_bonds_in_the_block():
     assert (densities[0] - densities[1]).abs().max() > 0.01
     # ... but not on what it is told of the bonds that are asked for
     mixtures = [
-        model.mixture(frame[None], turns[row, :1], block[None], model.lag.double()[None])
+        model.mixture(frame[None, None], turns[row, :1], block[None], model.lag.double()[None])
         for row in (0, 400)
     ]
     for one, other in zip(*mixtures, strict=True):
@@ -249,20 +250,6 @@ def test_a_molecule_without_rotatable_bonds_is_refused(molecule):
         build_model(molecule.spec("stegmn-proposal", 1))
 
 
-def test_the_density_is_of_the_last_frame_alone():
-    model = small_proposal(PENTANE, history=3, lag=10)
-    assert model.has_density and not model.uses_window
-    window = random_walk(PENTANE, 3, width=1.0)
-    other = torch.cat([random_walk(PENTANE, 2, width=1.0, seed=8), window[-1:]])
-    for call in (
-        lambda window: model.jump(window, window[-1])[0],
-        lambda window: model.propose(window, torch.Generator().manual_seed(4)).frames,
-        lambda window: model.propose(window, torch.Generator().manual_seed(4)).log_density,
-    ):
-        assert torch.equal(call(window), call(other))
-    assert not torch.equal(*(model.jump(window, frame)[0] for frame in window[1:]))
-
-
 def test_the_density_depends_on_the_time():
     model, frame = small_proposal(PENTANE, lag=10), PENTANE.frame
     turns, _ = grid(model, 20)
@@ -281,9 +268,10 @@ def test_at_equilibrium_it_is_a_density_of_the_torsions_that_come_out(block):
     for lag in (None, 5):
         model = small_proposal(molecule, lag=lag, block=block)
         frames, log_ratio = model.trials(base, noise(model, count))
-        turns, blocks, there = model.draw(base.expand(count, -1, -1), noise(model, count))
-        staying = model.log_density(frames, 0 * turns, blocks)
-        from_base = model.log_density(base.expand(count, -1, -1), 0 * turns, blocks)
+        start = base.expand(count, 1, -1, -1)
+        turns, blocks, there = model.draw(start, noise(model, count))
+        staying = model.log_density(frames[:, None], 0 * turns, blocks)
+        from_base = model.log_density(start, 0 * turns, blocks)
         differences[lag] = max(
             (staying - there).abs().max(), (from_base - staying - log_ratio).abs().max()
         )
@@ -297,7 +285,7 @@ def test_before_training_components_are_at_torsions_of_targets():
     model.fit(frames[:, None], frames)
     body = model.context.body
     nothing, everything = torch.zeros(60, 2).double(), torch.ones(60, 2).double()
-    weights, means, _ = model.mixture(frames, nothing, everything, model.lag.expand(60))
+    weights, means, _ = model.mixture(frames[:, None], nothing, everything, model.lag.expand(60))
     torch.testing.assert_close(weights, torch.full_like(weights, -math.log(6)))
     torsions = body.torsions(frames)
     ends = (torsions[:, :, None] + means).transpose(1, 2)  # (frames, components, bonds)

@@ -27,7 +27,9 @@ def perturbed(kind, spec, seed=0, scale=0.3):
 def for_alanine(kind=TorsionProposal, history=1, horizon=1, **config):
     """Turns one bond a move, or an untrained model would have nothing accepted."""
     topology, system, _ = peptide()
-    config = SMALL_PROPOSAL | {"components": 12, "lag": 10, "block": 1} | config
+    lags = [1, 3, 10] if history > 1 else [None, 1, 10]
+    own = {"components": 12, "lags": lags, "lag": 10, "block": 1}
+    config = SMALL_PROPOSAL | own | config
     spec = spec_for(
         topology, system, architecture="stegmn-proposal", history=history, horizon=horizon,
         config=config,

@@ -13,8 +13,9 @@ from openmm import app, unit
 
 from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.simulation import STEGMNPropagator
-from openmm_stegmn.simulation._bridge import PHASE_CHECK, PHASE_JUMP, PHASE_TURN
+from openmm_stegmn.simulation._bridge import PHASE_CHECK
 from openmm_stegmn.simulation._constraints import system_constraints
+from openmm_stegmn.simulation._jump_bridge import PHASE_JUMP, PHASE_TURN
 from openmm_stegmn.simulation._make_bridge import scripted_bridge
 
 

@@ -77,7 +77,7 @@ def trained(windows):
 class Even(nn.Module):
     """A density that does not look, for a molecule whose bonds have one position each."""
 
-    lags, block = LAGS, None
+    history, lags, segment, block = 1, LAGS, 3, None
 
     def __init__(self):
         super().__init__()
@@ -86,7 +86,7 @@ class Even(nn.Module):
     def draw_block(self, noise):
         return untrained(block=self.block).draw_block(noise)
 
-    def log_density(self, frame, turns, block, lag):
+    def log_density(self, window, turns, block, lag):
         return -math.log(2 * math.pi) * block.sum(1)
 
 
@@ -131,13 +131,13 @@ def test_pairs_are_of_all_times_and_both_directions(stride):
     seen = set()
     for number, start, turn, lag in zip(numbers, starts, turns, lags, strict=True):
         step = 0 if torch.isinf(lag) else stride * round(math.exp(lag))
-        first = next(i for i, frame in enumerate(windows.frames) if torch.equal(frame, start))
+        first = next(i for i, frame in enumerate(windows.frames) if torch.equal(frame, start[0]))
         window = int(windows.starts[number % count])
         # Where the pair begins: at the window's first frame, or so much later and back from there
         backwards = first != window or (step == 0 and number >= 3 * count)
         assert first == window + (step if backwards else 0)
         other = windows.frames[window + (0 if backwards else step)]
-        expected = wrap_angle(torsions(other) - torsions(start))
+        expected = wrap_angle(torsions(other) - torsions(start[0]))
         torch.testing.assert_close(turn, expected, atol=1e-6, rtol=0)
         # One trajectory's frames alone
         assert (first < 20) == (window < 20)
@@ -168,13 +168,13 @@ def mean_loss(model, windows, lag):
     torsions = model.context.body.torsions
     turns = wrap_angle(torsions(last) - torsions(first))
     with torch.no_grad():
-        density = model.log_density(first, turns, lag=log_lag(lag).expand(len(first)))
+        density = model.log_density(first[:, None], turns, lag=log_lag(lag).expand(len(first)))
     return -density.mean().item() / turns.shape[1] - math.log(2 * math.pi)
 
 
 def test_it_learns_that_bonds_turn_together(unseen, trained):
     """Both or none: turns of one alone to another well are far less likely."""
-    frame = unseen.frames[:200]
+    frame = unseen.frames[:200, None]
     both = 2 * math.pi / 3 * torch.ones(200, 2)
     alone = both * torch.tensor([1.0, 0.0])
     lag = log_lag(1).expand(200)

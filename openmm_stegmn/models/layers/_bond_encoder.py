@@ -1,4 +1,4 @@
-"""Features of the rotatable bonds of one frame, for a density of their turns."""
+"""Features of the rotatable bonds of a window, for a density of their turns."""
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,12 @@ _NEAR = 1
 
 
 class BondEncoder(nn.Module):
-    """Attention between the rotatable bonds of a frame.
+    """Attention between the rotatable bonds of the last frame of a window.
 
     Each bond starts with what kind it is, harmonics of its torsion where that is seen, how far it
     turns if that is certain, and the lengths and angles about it; turning bonds changes none of the
-    latter, so that they are the same before a jump and after it.
+    latter, so that they are the same before a jump and after it. If there are earlier frames, it
+    also starts with harmonics of how far it has turned since each of them.
 
     Parameters
     ----------
@@ -25,9 +26,13 @@ class BondEncoder(nn.Module):
     folds : Tensor, ``(n_bonds,)``
         Of the torsions' symmetry.
     hidden, layers, heads : int
+    history : int
+        Frames in a window, T.
     """
 
-    def __init__(self, context, folds: Tensor, hidden: int, layers: int, heads: int):
+    def __init__(
+        self, context, folds: Tensor, hidden: int, layers: int, heads: int, history: int = 1
+    ):
         super().__init__()
         body, hops = context.body, context.hops.long()
         axes = body.torsion_atoms[:, 1:3]
@@ -52,6 +57,8 @@ class BondEncoder(nn.Module):
         nn.init.normal_(self.shape.weight, std=0.1)
         self.inputs = nn.Linear(2 * _HARMONICS + 5, hidden)
         self.layers = nn.ModuleList(BondLayer(hidden, heads, _FAR + 1) for _ in range(layers))
+        earlier = history - 1
+        self.past = nn.Linear(2 * _HARMONICS * earlier, hidden) if earlier else None
 
     @torch.no_grad()
     def calibrate(self, frames: Tensor) -> None:
@@ -70,8 +77,11 @@ class BondEncoder(nn.Module):
         Parameters
         ----------
         frame : Tensor, ``(B, N, 3)``
-        torsions, turns : Tensor, ``(B, n_bonds)``
-            rad, of one handedness; how far bonds outside the block turn.
+            The last of the window.
+        torsions : Tensor, ``(B, T, n_bonds)``
+            rad, of one handedness, of all frames of the window.
+        turns : Tensor, ``(B, n_bonds)``
+            rad, of the same handedness: how far bonds outside the block turn.
         block : Tensor, ``(B, n_bonds)``
             1 for bonds whose density is asked for.
         lag : Tensor, ``(B,)``
@@ -79,7 +89,8 @@ class BondEncoder(nn.Module):
             the block are not to be seen.
         """
         harmonics = torch.arange(1, _HARMONICS + 1, dtype=frame.dtype, device=frame.device)
-        angles = (torsions * self.folds).unsqueeze(-1) * harmonics
+        now = torsions[:, -1]
+        angles = (now * self.folds).unsqueeze(-1) * harmonics
         blind = torch.isinf(lag).to(frame.dtype)[:, None]
         lag = lag.masked_fill(torch.isinf(lag), 0.0)[:, None]
         seen = (1 - block * blind).unsqueeze(-1)
@@ -95,6 +106,10 @@ class BondEncoder(nn.Module):
         shape = (self._lengths(frame) - self.mean[kinds]) / self.deviation[kinds]
         about = self.near.to(frame.dtype) @ (shape.unsqueeze(-1) * self.shape(kinds))
         h = self.kind(self.kinds) + self.inputs(given) + about
+        if self.past is not None:
+            turned = ((now.unsqueeze(1) - torsions[:, :-1]) * self.folds).transpose(1, 2)
+            turned = (turned.unsqueeze(-1) * harmonics).flatten(2)
+            h = h + self.past(torch.cat([torch.cos(turned), torch.sin(turned)], -1))
         for layer in self.layers:
             h = layer(h, self.apart)
         return h

@@ -1,0 +1,122 @@
+"""The bridge of jumps from a window, drawn or not; see `Bridge` for how and why.
+
+===== =========================== ================================ ============================
+phase positions shown             "energy"                         "forces"
+===== =========================== ================================ ============================
+k+1   frame k of the window, nm   0                                0
+100   where the jump starts, nm   1 if the answer is unusable      displacement of the jump, nm
+102   the velocities, nm/ps       0                                their change when they turn
+                                                                   with the fragments
+===== =========================== ================================ ============================
+
+and 0, 101 and, for models that draw, 300+k.
+"""
+
+from typing import Final
+
+import torch
+from torch import nn
+
+from ..units import ANGSTROM_PER_NM
+from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
+
+PHASE_JUMP = 100
+PHASE_TURN = 102
+#: A displacement beyond this (nm) is treated as non-finite: no molecule goes a micrometre in one
+#: frame.
+LARGEST_DISPLACEMENT = 1.0e3
+
+
+class JumpCall(nn.Module):
+    """``model.draw_jump`` as a ``forward``, which is what `torch.jit.trace` takes.
+
+    A deterministic model with a horizon of several frames is rolled out: each jump feeds the next.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, window, base, noise):
+        """See ``TrajectoryModel.draw_jump``; the frame is `jump_frames` intervals ahead."""
+        frame, rotations = self.model.draw_jump(window, base, noise)
+        for _ in range(1, self.model.horizon):
+            window = torch.cat([window[1:], frame.to(window).unsqueeze(0)])
+            frame, turned = self.model.jump(window, frame)
+            rotations = turned @ rotations
+        return frame, rotations
+
+
+class JumpBridge(Bridge):
+    """The phases of a jump as one torch module, eager or scripted.
+
+    Parameters
+    ----------
+    jump : torch.nn.Module
+        ``(window (T, n_atoms, 3) float32 Å, base (n_atoms, 3) float64 Å, noise (n_noise,) float64)
+        -> (frame (n_atoms, 3), rotations (n_atoms, 3, 3))``.
+    model : TrajectoryModel
+        For its history and what `Bridge` needs of it.
+    pairs : torch.Tensor (n_constraints, 2), int64
+    lengths : torch.Tensor (n_constraints,), float64, nm
+    """
+
+    # TorchScript sees class constants, not the module's globals.
+    jump_phase: Final[int] = PHASE_JUMP
+    check_phase: Final[int] = PHASE_CHECK
+    turn_phase: Final[int] = PHASE_TURN
+    noise_phase: Final[int] = PHASE_NOISE
+    scale: Final[float] = ANGSTROM_PER_NM
+    largest: Final[float] = LARGEST_DISPLACEMENT
+
+    def __init__(self, jump, model, pairs, lengths):
+        super().__init__(model, 1, pairs, lengths)
+        self.jump = jump
+        self.history: int = model.history
+        n_atoms = model.spec.n_atoms
+        self.register_buffer("window", torch.zeros(model.history, n_atoms, 3, dtype=torch.float64))
+        self.register_buffer("rotations", torch.eye(3, dtype=torch.float64).repeat(n_atoms, 1, 1))
+
+    def forward(self, positions: torch.Tensor, phase: torch.Tensor):
+        """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
+        3)."""
+        now = int(phase.item())
+        # Positions of a TorchForce ask for gradients, and the buffers written here would hold on to
+        # the graph of every jump there ever was. `data` and not detach(), which is removed when
+        # TorchForce freezes the module; nor no_grad(), in which an exception crashes torch.
+        shown = positions.data.to(self.window)
+        answer, change = self.zero, self.nothing
+        # One chain and one return: torch crashes on an exception in a frozen module that has early
+        # returns.
+        if now == 0:
+            pass
+        elif now <= self.history:
+            self.window[now - 1].copy_(shown * self.scale)
+        elif now == self.jump_phase:
+            answer, change = self.displacement(shown * self.scale)
+        elif now == self.check_phase:
+            answer = self.constraint_error(shown)
+        elif now == self.turn_phase:
+            change = torch.matmul(self.rotations, shown.unsqueeze(-1)).squeeze(-1) - shown
+        elif now >= self.noise_phase:
+            self.noise[now - self.noise_phase].copy_(shown)
+        return answer, change
+
+    def displacement(self, base: torch.Tensor):
+        """Jump from base (n_atoms, 3) Å: 1 if the answer is unusable, and the displacement, nm."""
+        # Near the origin single precision holds the shape best; models do not mind where they are.
+        origin = base.mean(0)
+        start = base - origin
+        window = (self.window - origin).to(torch.float32)
+        frame, rotations = self.jump(window, start, self.noise_of_draws()[0])
+        moved = (frame - start) / self.scale
+        self.rotations.copy_(rotations)
+        usable = (
+            torch.isfinite(moved).all()
+            and torch.isfinite(self.rotations).all()
+            and moved.abs().max() < self.largest
+        )
+        unusable, change = self.zero, moved
+        if not usable:
+            unusable, change = self.zero + 1.0, self.nothing
+        return unusable, change
