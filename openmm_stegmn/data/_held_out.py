@@ -2,8 +2,8 @@
 
 from ._windows import WindowSet
 
-#: Shares of validation and of test.
-HELD_OUT = 0.1
+# Shares of validation and of test
+_SHARE = 0.1
 # From so many trajectories on whole ones are held out: one for each part.
 _BY_TRAJECTORY = 3
 
@@ -29,25 +29,25 @@ def hold_out(trajectories, history: int, stride: int = 1) -> dict[str, WindowSet
     ValueError
         If a part is too short for a window and its target.
     """
-    parts = _by_trajectory if len(trajectories) >= _BY_TRAJECTORY else _by_time
-    windows = {}
-    for name, frames in parts([trajectory.frames for trajectory in trajectories]).items():
-        reach, longest = history * stride + 1, max(map(len, frames))
-        if longest < reach:
-            most = max(trajectories, key=len)
-            raise ValueError(
-                f"the trajectories are too short: a window and what follows span {reach} frames, "
-                f"and the {name} part, of at least {HELD_OUT:.0%}, has {longest} in one piece (the "
-                f"longest trajectory, {most.source}, has {len(most)} frames, one every "
-                f"{most.interval:g} ps): take longer trajectories, or a shorter history, frame "
-                f"interval or times"
-            )
-        windows[name] = WindowSet.from_trajectories(frames, history, stride)
-    return windows
+    split = _by_trajectory if len(trajectories) >= _BY_TRAJECTORY else _by_time
+    parts = split([trajectory.frames for trajectory in trajectories])
+    lengths = {name: max(map(len, pieces)) for name, pieces in parts.items()}
+    shortest, reach = min(lengths, key=lengths.get), history * stride + 1
+    if lengths[shortest] < reach:
+        most = max(trajectories, key=len)
+        raise ValueError(
+            f"the trajectories are too short: a window and what follows span {reach} frames, and "
+            f"the {shortest} part has {lengths[shortest]} in one piece (the longest trajectory, "
+            f"{most.source}, has {len(most)} frames, one every {most.interval:g} ps): take longer "
+            f"trajectories, or a shorter history, frame interval or times"
+        )
+    return {
+        name: WindowSet.from_trajectories(pieces, history, stride) for name, pieces in parts.items()
+    }
 
 
 def _by_trajectory(frames):
-    held = max(1, round(HELD_OUT * len(frames)))
+    held = max(1, round(_SHARE * len(frames)))
     return {
         "training": frames[: -2 * held],
         "validation": frames[-2 * held : -held],
@@ -58,7 +58,7 @@ def _by_trajectory(frames):
 def _by_time(frames):
     parts = {"training": [], "validation": [], "test": []}
     for each in frames:
-        held = round(HELD_OUT * len(each))
+        held = round(_SHARE * len(each))
         ends = (0, len(each) - 2 * held, len(each) - held, len(each))
         for part, first, last in zip(parts.values(), ends, ends[1:], strict=False):
             part.append(each[first:last])

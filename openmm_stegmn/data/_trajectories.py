@@ -49,11 +49,18 @@ def read_trajectories(paths: Iterable[str | Path], topology) -> list[Trajectory]
     ------
     ValueError
         If a file is missing or unreadable, has another number of atoms, states no times or uneven
-        ones, has a coordinate that is not finite, or other intervals than the first.
+        ones, has a coordinate that is not finite, or other intervals than the first;
+        if a file is given twice.
     """
-    trajectories = [frames_of(_open(path, topology), str(path)) for path in paths]
-    if not trajectories:
+    paths = [Path(path) for path in paths]
+    if not paths:
         raise ValueError("no trajectory given: name at least one file")
+    for number, path in enumerate(paths):
+        if path.resolve() in (other.resolve() for other in paths[:number]):
+            raise ValueError(f"trajectory {path} is given twice: each must be given once")
+    # All are opened before the first is read, which may take long.
+    opened = [_open(path, topology) for path in paths]
+    trajectories = [frames_of(atoms, str(path)) for path, atoms in zip(paths, opened, strict=True)]
     check_same_interval(trajectories)
     return trajectories
 
@@ -119,7 +126,7 @@ def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
 
 def _open(path, topology):
     """Atoms with bonds, and a file as their trajectory."""
-    if not Path(path).is_file():
+    if not path.is_file():
         raise ValueError(f"trajectory {path}: no such file")
     n_atoms = topology.getNumAtoms()
     universe = mda.Universe.empty(n_atoms)

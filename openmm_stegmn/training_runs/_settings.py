@@ -62,7 +62,8 @@ class TrainSettings:
                 f"history {self.history}: moves of target proposal are exact if they depend on the "
                 f"current frame alone; leave the history out"
             )
-        object.__setattr__(self, "history", self.history or (10 if self.target == "jump" else 1))
+        if self.history is None:
+            object.__setattr__(self, "history", 10 if self.target == "jump" else 1)
         if self.times is not None:
             object.__setattr__(self, "times", tuple(float(time) for time in self.times))
         for name in ("history", "components", "block", "fine_tune"):

@@ -1,0 +1,157 @@
+"""``openmm-stegmn train``: from files to a model that runs, and one line for each bad input."""
+
+import dataclasses
+import inspect
+import json
+
+import openmm
+import pytest
+from refusals import assert_refused
+from short_runs import molecule, short_runs
+from trajectory_files import write_trajectory
+from typer.testing import CliRunner
+
+from openmm_stegmn import load_model
+from openmm_stegmn.cli import app
+from openmm_stegmn.cli._train import train
+from openmm_stegmn.systems import packaged_structure
+from openmm_stegmn.training import TrainingConfig
+from openmm_stegmn.training_runs import TrainSettings
+
+PDB = packaged_structure("alanine-dipeptide")
+FILES = ("run1.xtc", "run2.dcd", "run3.trr")
+SMALL = ("--option", "hidden=8", "--option", "layers=1", "--option", "heads=2")
+QUICK = ("--steps", "2", "--batch-size", "8", *SMALL)
+PROPOSAL = ("--target", "proposal", "--times", "0.02,0.04", "--components", "3")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Work where three trajectories lie."""
+    monkeypatch.chdir(tmp_path)
+    for name, trajectory in zip(FILES, short_runs(), strict=True):
+        write_trajectory(tmp_path / name, trajectory.frames)
+    return tmp_path
+
+
+def invoke(*arguments, files=FILES, topology=PDB):
+    command = ["train", "--topology", str(topology)]
+    command += [word for name in files for word in ("--trajectory", name)]
+    return CliRunner().invoke(app, [*command, *map(str, arguments)], env={"COLUMNS": "150"})
+
+
+def written(folder):
+    """Files and what they hold, but for the hidden ones in which MDAnalysis keeps offsets."""
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+
+
+def run_with(result, *more):
+    """Follow the advice that training ends with."""
+    words = result.stderr.split("To use it: openmm-stegmn ")[1].split()
+    return CliRunner().invoke(app, [*words, "--platform", "Reference", *more])
+
+
+def test_a_jump_model_runs(folder):
+    result = invoke("--history", "3", *QUICK, "--temperature", "310")
+    assert result.exit_code == 0, result.output
+    for name in ("persistence", "linear", "linear-ar", "linear-ar-full", "stegmn"):
+        assert f"│ {name} " in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("stegmn: torsion RMSE ")
+    model = load_model("model.safetensors")
+    assert (model.frame_interval, model.history, model.temperature) == (0.02, 3, 310)
+    sources = [each["source"] for each in model.spec.provenance["trajectories"]]
+    assert sources == list(FILES)
+    assert set(written(folder)) == {*FILES, "model.safetensors"}
+    ran = run_with(result, "--length", "1", "--md-frames", "4", "--equilibration", "0.1")
+    assert ran.exit_code == 0, ran.output
+    summary = json.loads((folder / "alanine-dipeptide-hybrid" / "summary.json").read_text())
+    assert summary["jumps"]["attempted"] > 3 and summary["temperature_K"] == 310
+
+
+def test_a_proposal_runs_exactly(folder):
+    result = invoke(*PROPOSAL, *QUICK, "--output", "mine.safetensors", "--block", "3")
+    assert result.exit_code == 0, result.output
+    assert "│ accepted " in result.stdout and "CA–N (2)" in result.stdout
+    assert "of moves from frames it has not seen are accepted" in result.stdout
+    config = load_model("mine.safetensors").spec.config
+    assert (config["lags"], config["block"], config["components"]) == ([None, 1, 2], 3, 3)
+    ran = run_with(result, "--length", "0.2", "--md-frames", "1", "--equilibration", "0.1")
+    assert ran.exit_code == 0, ran.output
+    summary = json.loads((folder / "alanine-dipeptide-hybrid" / "summary.json").read_text())
+    assert summary["jump_kind"] == "exact" and summary["jumps"]["attempted"] > 0
+
+
+def test_a_serialised_system(folder):
+    (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(molecule().system))
+    options = ("--system", "system.xml", "--model", "linear-ar", "--history", "2")
+    result = invoke(*options, files=FILES[:1])
+    assert result.exit_code == 0, result.output
+    assert "STEGMNPropagator(system, topology" in result.stderr
+    assert load_model("model.safetensors").spec.provenance["force_field"] == ["system.xml"]
+    again = invoke(*options, "--overwrite", "--constraints", "HBonds")
+    assert_refused(again, "--system system.xml holds forces and constraints", "--constraints")
+
+
+def test_defaults_are_those_of_the_settings():
+    options = {name: each.default for name, each in inspect.signature(train).parameters.items()}
+    settings, config = TrainSettings(), TrainingConfig()
+    for name in ("steps", "batch_size", "learning_rate", "seed"):
+        assert options[name] == getattr(config, name)
+    for name in ("target", "frame_interval", "times", "block", "components", "fine_tune",
+                 "temperature", "device"):  # fmt: skip
+        assert options[name] == getattr(settings, name)
+    of_run = inspect.signature(app.registered_commands[0].callback).parameters
+    for name in ("forcefield", "constraints", "temperature"):
+        assert options[name] == of_run[name].default
+    assert {field.name for field in dataclasses.fields(settings)} - set(options) == {
+        "training", "config",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--target", "leap"], "target 'leap'"),
+        (["--model", "abacus"], "'abacus' is not registered"),
+        (["--steps", "0"], "steps must be positive, got 0"),
+        (["--option", "hidden"], "option 'hidden': expected name=value"),
+        ([*PROPOSAL, "--times", "1,abc"], "times '1,abc': expected numbers of ps"),
+        (["--constraints", "abacus"], "'abacus'"),
+        (["--constraints", "None", "--history", "60"], "too short"),
+        (["--system", "absent.xml"], "absent.xml: no such file"),
+        (
+            ["--output", "nowhere/model.safetensors"],
+            "nowhere/model.safetensors: there is no folder",
+        ),
+        (["--output", "."], "is a folder"),
+        (["--output", "run1.xtc"], "run1.xtc: exists; choose another name, or add --overwrite"),
+        (["--trajectory", "absent.dcd"], "absent.dcd: no such file"),
+        (["--frame-interval", "0.03"], "frame interval 0.03 ps: expected a multiple of that of"),
+    ],
+)
+def test_refused_before_training(folder, monkeypatch, arguments, found):
+    monkeypatch.setattr("lightning.Trainer", None)  # would fail if it were used
+    before = written(folder)
+    assert_refused(invoke(*arguments), found)
+    assert written(folder) == before
+
+
+def test_another_topology(folder):
+    write_trajectory(folder / "part.xtc", short_runs()[0].frames[:, :10])
+    result = invoke(files=["part.xtc"])
+    assert_refused(result, "part.xtc has 10 atoms, the topology 22")
+
+
+def test_interrupted(folder, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("openmm_stegmn.models.stegmn.STEGMN.increments", interrupt)
+    result = invoke("--history", "3", *QUICK)
+    assert_refused(result, "interrupted; nothing has been written", code=130)
+    assert not (folder / "model.safetensors").exists()

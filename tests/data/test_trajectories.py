@@ -1,0 +1,166 @@
+"""Trajectories from files and from MDAnalysis: positions, times, boxes, and what is refused."""
+
+import MDAnalysis as mda
+import numpy as np
+import pytest
+import torch
+from molecules import alkane, random_walk
+from openmm import app
+from trajectory_files import write_trajectory
+
+from openmm_stegmn.data import frames_of, read_trajectories
+
+MOLECULE = alkane(4, hydrogens=False)
+FRAMES = random_walk(MOLECULE, 12).float()
+
+
+def topology(n_molecules=1, bonds=True):
+    result = app.Topology()
+    chain = result.addChain()
+    for _ in range(n_molecules):
+        residue = result.addResidue("MOL", chain)
+        atoms = [
+            result.addAtom(name, app.Element.getBySymbol(name), residue)
+            for name in MOLECULE.elements
+        ]
+        for first, second in MOLECULE.bonds if bonds else ():
+            result.addBond(atoms[first], atoms[second])
+    return result
+
+
+@pytest.mark.parametrize("suffix", ["xtc", "trr", "dcd", "nc"])
+def test_formats(tmp_path, suffix):
+    path = write_trajectory(tmp_path / f"a.{suffix}", FRAMES, interval=0.3)
+    (found,) = read_trajectories([path], topology())
+    assert (found.interval, found.source, len(found)) == (0.3, str(path), 12)
+    assert found.frames.dtype == torch.float32
+    torch.testing.assert_close(found.frames, FRAMES, atol=0.006, rtol=0)  # XTC rounds to 0.01 Å
+
+
+def test_each_file_is_a_trajectory(tmp_path):
+    paths = [
+        write_trajectory(tmp_path / "a.trr", FRAMES[:7]),
+        write_trajectory(tmp_path / "b.dcd", FRAMES[7:]),
+    ]
+    found = read_trajectories(paths, topology())
+    assert [len(each) for each in found] == [7, 5]
+    torch.testing.assert_close(torch.cat([each.frames for each in found]), FRAMES)
+
+
+def test_a_group_of_atoms(tmp_path):
+    path = write_trajectory(tmp_path / "a.trr", FRAMES, interval=0.5)
+    universe = mda.Universe.empty(4)
+    universe.load_new(str(path))
+    found = frames_of(universe.atoms[[3, 1]])
+    assert (found.interval, found.source) == (0.5, str(path))
+    torch.testing.assert_close(found.frames, FRAMES[:, [3, 1]])
+
+
+def test_times_that_a_format_lacks_can_be_stated_in_python(tmp_path):
+    path = write_trajectory(tmp_path / "a.xyz", FRAMES)
+    found = frames_of(mda.Universe(str(path), str(path), dt=0.25).atoms)
+    assert found.interval == 0.25
+    with pytest.raises(ValueError, match=r"a.xyz does not state the times .* \(XTC, TRR"):
+        read_trajectories([path], topology())
+
+
+def wrapped(frames, box):
+    """Frames moving through a periodic box, cut at its sides atom by atom."""
+    vectors = mda.lib.mdamath.triclinic_vectors(np.array(box, np.float32)).astype(float)
+    moving = frames.numpy() + np.linspace(0, 1, len(frames))[:, None, None] * 3 * vectors.sum(0)
+    inside = np.linalg.solve(vectors.T, moving.reshape(-1, 3).T).T
+    return moving, ((inside % 1) @ vectors).reshape(moving.shape)
+
+
+@pytest.mark.parametrize("box", [(9, 9, 9, 90, 90, 90), (9, 9, 9, 70.5, 109.5, 70.5)])
+def test_molecules_are_made_whole_and_do_not_jump(tmp_path, box):
+    two = torch.cat([FRAMES, FRAMES + 4.0], 1)
+    moving, cut = wrapped(two, box)
+    assert np.abs(np.diff(cut, axis=0)).max() > 4  # it jumps in the file
+    path = write_trajectory(tmp_path / "a.trr", cut, box=box)
+    (found,) = read_trajectories([path], topology(2))
+    # Each molecule is where it was, up to where its first frame is.
+    for atoms in (slice(0, 4), slice(4, 8)):
+        offset = found.frames[:, atoms].double() - torch.from_numpy(moving[:, atoms])
+        torch.testing.assert_close(offset, offset[:1, :1].expand_as(offset), atol=1e-4, rtol=0)
+
+
+def test_a_box_of_no_size_is_none(tmp_path):
+    path = write_trajectory(tmp_path / "a.trr", FRAMES, box=(0, 0, 0, 90, 90, 90))
+    torch.testing.assert_close(read_trajectories([path], topology())[0].frames, FRAMES)
+
+
+def test_a_box_without_bonds_is_refused(tmp_path):
+    path = write_trajectory(tmp_path / "a.trr", FRAMES, box=(9, 9, 9, 90, 90, 90))
+    with pytest.raises(ValueError, match="a.trr has a periodic box, and no bonds .*CONECT"):
+        read_trajectories([path], topology(bonds=False))
+
+
+def test_a_part_of_a_molecule_in_a_box_is_refused(tmp_path):
+    box = (9, 9, 9, 90, 90, 90)
+    path = write_trajectory(tmp_path / "a.trr", wrapped(FRAMES, box)[1], box=box)
+    universe = mda.Universe.empty(4)
+    universe.add_TopologyAttr("bonds", MOLECULE.bonds)
+    universe.load_new(str(path))
+    with pytest.raises(ValueError, match="a.trr has a periodic box, .* cannot be made whole"):
+        frames_of(universe.atoms[[0, 1, 3]])
+
+
+def test_not_finite(tmp_path):
+    frames = FRAMES.clone()
+    frames[5, 2, 1] = float("nan")
+    path = write_trajectory(tmp_path / "a.trr", frames)
+    with pytest.raises(ValueError, match="a.trr: frame 5 has a coordinate .* of atom 2"):
+        read_trajectories([path], topology())
+
+
+def test_uneven(tmp_path):
+    times = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12]
+    path = write_trajectory(tmp_path / "a.xtc", FRAMES, times=times)
+    with pytest.raises(ValueError, match="a.xtc: frame 4 is at 5 ps, 2 ps after"):
+        read_trajectories([path], topology())
+
+
+def test_other_intervals(tmp_path):
+    paths = [
+        write_trajectory(tmp_path / "a.xtc", FRAMES, interval=1),
+        write_trajectory(tmp_path / "b.xtc", FRAMES, interval=2),
+    ]
+    with pytest.raises(ValueError, match="b.xtc has a frame every 2 ps, .*a.xtc one every 1 ps"):
+        read_trajectories(paths, topology())
+
+
+@pytest.mark.parametrize("suffix", ["xtc", "dcd"])
+def test_other_atoms(tmp_path, suffix):
+    path = write_trajectory(tmp_path / f"a.{suffix}", FRAMES)
+    with pytest.raises(ValueError, match=f"a.{suffix} has 4 atoms, the topology 8"):
+        read_trajectories([path], topology(2))
+
+
+def test_cut_off(tmp_path):
+    path = write_trajectory(tmp_path / "a.xtc", FRAMES.repeat(1, 3, 1))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="a.xtc: frame 11 of 12 cannot be read"):
+        read_trajectories([path], topology(3))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["junk.xtc", "junk.zzz"])
+def test_no_trajectory(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no trajectory" * 20)
+    with pytest.raises(ValueError, match=f"{name}: MDAnalysis cannot read it"):
+        read_trajectories([tmp_path / name], topology())
+
+
+def test_given_twice(tmp_path):
+    path = write_trajectory(tmp_path / "a.trr", FRAMES)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="a.trr is given twice"):
+        read_trajectories([path, tmp_path / "folder" / ".." / "a.trr"], topology())
+
+
+def test_missing(tmp_path):
+    with pytest.raises(ValueError, match="absent.xtc: no such file"):
+        read_trajectories([tmp_path / "absent.xtc"], topology())
+    with pytest.raises(ValueError, match="no trajectory given"):
+        read_trajectories([], topology())
