@@ -3,6 +3,8 @@
 import dataclasses
 import inspect
 import json
+import re
+from pathlib import Path
 
 import openmm
 import pytest
@@ -18,6 +20,7 @@ from openmm_stegmn.systems import packaged_structure
 from openmm_stegmn.training import TrainingConfig
 from openmm_stegmn.training_runs import TrainSettings
 
+README = Path(__file__).parents[2] / "README.md"
 PDB = packaged_structure("alanine-dipeptide")
 FILES = ("run1.xtc", "run2.dcd", "run3.trr")
 SMALL = ("--option", "hidden=8", "--option", "layers=1", "--option", "heads=2")
@@ -139,6 +142,15 @@ def test_refused_before_training(folder, monkeypatch, arguments, found):
     before = written(folder)
     assert_refused(invoke(*arguments), found)
     assert written(folder) == before
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^openmm-stegmn train (.*)$", README.read_text(), re.MULTILINE)
+)
+def test_options_in_the_readme(tmp_path, monkeypatch, command):
+    """All are taken; then the files are looked for."""
+    monkeypatch.chdir(tmp_path)
+    assert_refused(CliRunner().invoke(app, ["train", *command.split()]), "top.pdb: no such file")
 
 
 def test_another_topology(folder):
