@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ._benchmark_options import counted
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
 
 
@@ -109,8 +109,6 @@ def train(
         from ..training import TrainingConfig
         from ..training_runs import TrainSettings, train_on
 
-        # Lightning announces devices and the end of each training run.
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         torch.set_num_threads(threads)
         try:
             _check_output(output_file, overwrite)
@@ -133,8 +131,11 @@ def train(
                 molecule = load_system(topology, system)
             trajectories = read_trajectories(trajectory, molecule.topology)
             # Lightning's progress bar writes to stdout.
-            with contextlib.redirect_stdout(sys.stderr):
-                result = train_on(molecule, trajectories, settings, progress=messages.is_terminal)
+            with contextlib.redirect_stdout(sys.stderr), counted("steps") as update:
+                result = train_on(
+                    molecule, trajectories, settings, progress=messages.is_terminal,
+                    tuned=_bar(update) if messages.is_terminal else None,
+                )  # fmt: skip
             save_model(result.model, output_file)
         except ValueError as error:
             fail(str(error), BAD_INPUT)
@@ -165,6 +166,13 @@ def _how_to_run(context, given, model) -> str:
         if name in given:
             words += [f"--{name}", asked[name]]
     return f". To use it: openmm-stegmn run {' '.join(map(str, words))}"
+
+
+def _bar(update):
+    """What fine-tuning calls after each step."""
+    return lambda done, total, acceptance: update(
+        "tuning", f"fine-tuning, {acceptance:.0%} accepted", done, total
+    )
 
 
 def _check_output(path: Path, overwrite: bool) -> None:

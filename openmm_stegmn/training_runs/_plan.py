@@ -57,9 +57,7 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
         torch.manual_seed(settings.training.seed)
         model = build_model(spec)
     check_fit(molecule.system, molecule.topology, model)
-    reach = spec.history
-    if model.has_density:
-        reach = max((lag for lag in model.lags if lag is not None), default=1)
+    reach = max(1, model.segment) if model.has_density else spec.history
     return TrainingPlan(model, hold_out(trajectories, reach, stride))
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import training
-from ..training import Acceptance, Accuracy, choose_device, record_provenance
+from ..training import (
+    Acceptance,
+    Accuracy,
+    FineTuneConfig,
+    choose_device,
+    fine_tune,
+    measure_acceptance,
+    record_provenance,
+    train,
+)
 from ._baselines import compare, verdict
 from ._plan import plan_training
 from ._settings import TrainSettings
 
-# Frames that acceptance is measured from
+# Frames that acceptance is measured from, and that fine-tuning is validated on
 _MEASURED = 300
 
 
@@ -29,7 +37,7 @@ class TrainResult:
 
 
 def train_on(
-    molecule, trajectories, settings: TrainSettings | None = None, *, progress=True
+    molecule, trajectories, settings: TrainSettings | None = None, *, progress=True, tuned=None
 ) -> TrainResult:
     """Train a model of a molecule on trajectories, and measure it on a held-out part of them.
 
@@ -43,7 +51,9 @@ def train_on(
         :func:`~openmm_stegmn.data.frames_of`.
     settings : TrainSettings, optional
     progress : bool
-        Show a progress bar.
+        Show a progress bar of training.
+    tuned : callable, optional
+        Called in fine-tuning with steps done, steps in all, and acceptance.
 
     Raises
     ------
@@ -60,15 +70,19 @@ def train_on(
     plan = plan_training(molecule, trajectories, settings)
     device = choose_device(settings.device)
     windows = plan.windows
-    model = training.train(
+    model = train(
         plan.model, windows["training"], settings.training, validation=windows["validation"],
         accelerator="gpu" if device == "cuda" else "cpu", progress=progress,
     )  # fmt: skip
     accuracies = acceptance = None
     if model.has_density:
         if settings.fine_tune is not None:
-            model = _fine_tuned(model, molecule, windows, settings, progress)
-        acceptance = training.measure_acceptance(
+            config = FineTuneConfig(steps=settings.fine_tune, seed=settings.training.seed)
+            fine_tune(
+                model, molecule.system, windows["training"].frames, settings.temperature, config,
+                validation=_some(windows["validation"]), device=device, progress=tuned,
+            )  # fmt: skip
+        acceptance = measure_acceptance(
             model, molecule.system, _some(windows["test"]), settings.temperature
         )
         sentence = (
@@ -89,14 +103,6 @@ def train_on(
         **metrics,
     )
     return TrainResult(model, accuracies, acceptance, sentence)
-
-
-def _fine_tuned(model, molecule, windows, settings, progress):
-    return training.fine_tune(
-        model, molecule.system, windows["training"].frames, settings.temperature,
-        training.FineTuneConfig(steps=settings.fine_tune),
-        validation=windows["validation"].frames, progress=progress,
-    )  # fmt: skip
 
 
 def _some(windows):

@@ -77,7 +77,9 @@ def test_a_jump_model_runs(folder):
 
 
 def test_a_proposal_runs_exactly(folder):
-    result = invoke(*PROPOSAL, *QUICK, "--output", "mine.safetensors", "--block", "3")
+    result = invoke(
+        *PROPOSAL, *QUICK, "--output", "mine.safetensors", "--block", "3", "--fine-tune", "2"
+    )
     assert result.exit_code == 0, result.output
     assert "│ accepted " in result.stdout and "CA–N (2)" in result.stdout
     assert "of moves from frames it has not seen are accepted" in result.stdout

@@ -1,14 +1,12 @@
 """Training on trajectories: which model comes out, and what it is measured on."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
 from openmm import app
 from short_runs import INTERVAL, molecule, short_runs
 
-from openmm_stegmn import training
 from openmm_stegmn.data import Trajectory
 from openmm_stegmn.training import TrainingConfig
 from openmm_stegmn.training_runs import TrainSettings, _train, train_on
@@ -80,20 +78,21 @@ def test_default_times_are_those_of_the_architecture():
 
 
 def test_fine_tuning_follows_maximum_likelihood(monkeypatch):
-    seen = []
+    seen, steps, real = [], [], _train.fine_tune
 
-    def fine_tune(
-        model, system, frames, temperature, config=None, *, validation=None, progress=True
-    ):
-        seen.append((system, len(frames), temperature, config.steps, len(validation), progress))
-        model.spec.config["tuned"] = True
-        return model
+    def fine_tune(model, system, frames, temperature, config, *, validation, **options):
+        seen.append((system, len(frames), temperature, config.steps, config.seed, len(validation)))
+        return real(model, system, frames, temperature, config, validation=validation, **options)
 
-    monkeypatch.setattr(training, "FineTuneConfig", SimpleNamespace, raising=False)
-    monkeypatch.setattr(training, "fine_tune", fine_tune, raising=False)
-    result = run(proposal(fine_tune=7, temperature=320))
-    assert seen == [(molecule().system, 60, 320, 7, 60, False)]
-    assert result.model.spec.config["tuned"]
+    monkeypatch.setattr(_train, "fine_tune", fine_tune)
+    settings = proposal(fine_tune=3, temperature=320)
+    result = train_on(
+        molecule(), short_runs(), settings, progress=False, tuned=lambda *step: steps.append(step)
+    )
+    assert seen == [(molecule().system, 60, 320, 3, 5, 60)]
+    assert [step[:2] for step in steps] == [(1, 3), (2, 3), (3, 3)]
+    assert not result.model.training and result.acceptance.n_moves == 4 * 60
+    assert result.model.spec.provenance["settings"]["fine_tune"] == 3
     run(proposal())
     assert len(seen) == 1
 
@@ -113,7 +112,7 @@ def test_initial_weights_follow_the_seed_and_nothing_else():
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(_train, "training", None)  # would fail if it were used
+    monkeypatch.setattr(_train, "train", None)  # would fail if it were used
 
 
 @pytest.mark.parametrize(
