@@ -56,7 +56,9 @@ def chance_below(temperature):
     return lambda torsions: np.interp(torsions, angles, sums / sums[-1])
 
 
-def chain(kind=TorsionProposal, temperature=300, tries=16, seed=1, **config):
+def chain(
+    kind=TorsionProposal, temperature=300, seed=1, history=1, options=None, **config
+):  # fmt: skip
     """Four atoms with stiff bonds and angles, of which the torsion does not know."""
     topology = app.Topology()
     residue = topology.addResidue("CHN", topology.addChain())
@@ -74,14 +76,14 @@ def chain(kind=TorsionProposal, temperature=300, tries=16, seed=1, **config):
     for force in (bonds, angles, torsions):
         system.addForce(force)
     spec = ModelSpec(
-        architecture="stegmn-proposal", history=1, frame_interval=0.002,
+        architecture="stegmn-proposal", history=history, frame_interval=0.002,
         config=SMALL_PROPOSAL | config, **describe_molecule(topology, system),
     )  # fmt: skip
     integrator = openmm.LangevinMiddleIntegrator(temperature, 1.0, 0.001)
+    options = {"guard": "metropolis", "md_frames": 1} | (options or {})
     propagator = STEGMNPropagator(
-        system, topology, perturbed(kind, spec), integrator, md_frames=1, guard="metropolis",
-        tries=tries, backend="python", seed=seed,
-    )  # fmt: skip
+        system, topology, perturbed(kind, spec), integrator, backend="python", seed=seed, **options
+    )
     made = app.Simulation(
         topology, system, propagator, openmm.Platform.getPlatformByName("Reference")
     )
@@ -91,14 +93,47 @@ def chain(kind=TorsionProposal, temperature=300, tries=16, seed=1, **config):
     return made
 
 
+def to_jump(made):
+    """Step to where the next step is a jump."""
+    while made.integrator.steps_to_next_frame() > 1:
+        made.step(made.integrator.steps_to_next_frame())
+
+
 def torsions_after_jumps(made, jumps):
-    """Torsion of the chain after each jump, rad."""
+    """Torsion of the chain after each jump, kept or not, rad."""
     found = []
     for _ in range(jumps):
-        made.step(made.integrator.steps_to_next_frame())
+        to_jump(made)
         made.step(1)
         found.append(arrays(made)[0])
     first, second, third = np.diff(np.array(found), axis=1).transpose(1, 0, 2)
     normals = np.cross(first, second), np.cross(second, third)
     across = np.linalg.norm(second, axis=1) * (first * normals[1]).sum(1)
     return np.arctan2(across, (normals[0] * normals[1]).sum(1))
+
+
+class Walk(TorsionProposal):
+    """Turns every bond by normal numbers of a known width (rad), and not at all on average."""
+
+    width = 0.3
+
+    def _mixture(self, *seen):
+        log_weights, means, widths = super()._mixture(*seen)
+        return log_weights, 0 * means, 0 * widths + self.width
+
+
+class AsPythonTorchForce:
+    """A callable of PythonTorchForce, which gets positions as a tensor, behind a PythonForce."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def __call__(self, state):
+        positions = state.getPositions(asNumpy=True).value_in_unit(openmm.unit.nanometer)
+        energy, forces = self.call(state, torch.as_tensor(positions))
+        return float(energy), forces.numpy()
+
+
+def python_torch_force(call, parameters):
+    """`openmmtorch.PythonTorchForce` as no wheel has it yet: the interface, without the speed."""
+    return openmm.PythonForce(AsPythonTorchForce(call), parameters)

@@ -17,7 +17,7 @@ from alanine import (
     peptide,
     spec_for,
 )
-from proposals import chain, chance_below, for_alanine, moving, torsions_after_jumps
+from proposals import chain, chance_below, for_alanine, moving, to_jump, torsions_after_jumps
 from scipy.stats import kstest
 
 from openmm_stegmn.models import TorsionProposal, build_model
@@ -100,12 +100,6 @@ def propagator(model=None, integrator=None, guard="metropolis", **options):
     return STEGMNPropagator(
         system, topology, model, integrator or langevin(), guard=guard, backend="python", **options
     )
-
-
-def to_jump(made):
-    """Step to where the next step is a jump."""
-    while made.integrator.steps_to_next_frame() > 1:
-        made.step(made.integrator.steps_to_next_frame())
 
 
 # What they are called
@@ -458,7 +452,7 @@ class WithoutDensities(TorsionProposal):
 
 def torsions(kind=TorsionProposal, jumps=400, **options):
     """Of every other jump: those in between make them independent."""
-    return torsions_after_jumps(chain(kind, tries=8, **options), jumps)[::2]
+    return torsions_after_jumps(chain(kind, options={"tries": 8}, **options), jumps)[::2]
 
 
 @pytest.mark.parametrize(("temperature", "other"), [(300, 600), (600, 300)])
