@@ -1,5 +1,5 @@
-"""Train the packaged model of exact moves of alanine dipeptide, from nothing: simulate, train,
-measure how many moves are accepted, save.
+"""Train the packaged model of exact moves of alanine dipeptide, from nothing: simulate, train by
+likelihood, then for acceptance, measure how many moves are accepted, save.
 
     python examples/train_alanine_dipeptide_exact.py --output alanine-dipeptide-exact.safetensors
 
@@ -20,7 +20,15 @@ import torch
 from openmm_stegmn.data import WindowSet, describe_molecule, simulate_replicas
 from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.systems import DEFAULT_FORCEFIELDS, build_system
-from openmm_stegmn.training import TrainingConfig, measure_acceptance, record_provenance, train
+from openmm_stegmn.training import (
+    FineTuneConfig,
+    TrainingConfig,
+    choose_device,
+    fine_tune,
+    measure_acceptance,
+    record_provenance,
+    train,
+)
 from openmm_stegmn.units import to_angstrom, to_nm
 
 RECORDED_EVERY = 0.5  # ps
@@ -39,17 +47,25 @@ def main():
     print(f"simulated in {time.perf_counter() - start:.0f} s", flush=True)
 
     # the last two of the usual ones are for validation and test
-    training = WindowSet.from_trajectories(usual[:-2] + rare, history=max(options.lags))
-    validation = WindowSet.from_trajectories(usual[-2:-1], history=max(options.lags))
+    training = WindowSet.from_trajectories(usual[:-2] + rare, history=max(1, model.segment))
+    validation = WindowSet.from_trajectories(usual[-2:-1], history=max(1, model.segment))
     config = TrainingConfig(
         steps=options.steps, batch_size=options.batch_size, validate_every=100, seed=options.seed
     )
     start = time.perf_counter()
     train(model, training, config, validation=validation)
     print(f"trained in {time.perf_counter() - start:.0f} s", flush=True)
-    test = usual[-1][:: max(1, len(usual[-1]) // options.test_frames)]
-    found = measure_acceptance(model, molecule.system, test, options.temperature)
-    print(json.dumps(found.as_dict(), indent=1))
+    chosen, test = (each[:: max(1, len(each) // options.test_frames)] for each in usual[-2:])
+    report(model, molecule, test, options, "by likelihood")
+    if options.fine_tune:
+        start = time.perf_counter()
+        fine_tune(
+            model, molecule.system, training.frames, options.temperature,
+            FineTuneConfig(steps=options.fine_tune, seed=options.seed), validation=chosen,
+            device=choose_device("auto"),
+        )  # fmt: skip
+        print(f"fine-tuned in {time.perf_counter() - start:.0f} s", flush=True)
+    found = report(model, molecule, test, options, "at last")
     record_provenance(
         model,
         script="examples/train_alanine_dipeptide_exact.py",
@@ -59,6 +75,13 @@ def main():
     )
     save_model(model, options.output)
     print(f"saved {options.output}")
+
+
+def report(model, molecule, frames, options, when):
+    """Measure acceptance, and tell it."""
+    found = measure_acceptance(model, molecule.system, frames, options.temperature)
+    print(when, json.dumps(found.as_dict(), indent=1), flush=True)
+    return found
 
 
 def build(molecule, options):
@@ -99,17 +122,18 @@ def parse():
     """Options; the defaults make the packaged model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default="alanine-dipeptide-exact.safetensors")
-    parser.add_argument("--nanoseconds", type=float, default=12.0, help="in the usual replicas")
-    parser.add_argument("--replicas", type=int, default=12, help="and two more to measure on")
-    parser.add_argument("--rare-replicas", type=int, default=4, help="begun at φ = +60°")
+    parser.add_argument("--nanoseconds", type=float, default=48.0, help="in the usual replicas")
+    parser.add_argument("--replicas", type=int, default=48, help="and two more to measure on")
+    parser.add_argument("--rare-replicas", type=int, default=12, help="begun at φ = +60°")
     parser.add_argument("--processes", type=int, default=1, help="replicas simulated at a time")
     parser.add_argument("--temperature", type=float, default=300.0, help="K")
     parser.add_argument("--components", type=int, default=48)
     parser.add_argument(
-        "--lags", type=int, nargs="+", default=[2, 10, 40],
+        "--lags", type=int, nargs="*", default=[],
         help="times, in frames of 0.5 ps, that are trained beside the equilibrium",
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--fine-tune", type=int, default=600, help="steps, for acceptance")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--test-frames", type=int, default=300)
     parser.add_argument("--seed", type=int, default=2026)

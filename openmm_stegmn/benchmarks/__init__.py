@@ -21,17 +21,21 @@ from ._peptides_references import CLOSEST_TURNS, NOISE_FLOOR, TRUE_TORSIONS
 from ._peptides_settings import PeptideSettings
 from ._peptides_table import peptide_tables
 from ._records import Record, RecordFile, RecordsError
-from ._sampling import SAMPLING_MODELS, SamplingSettings, run_sampling
-from ._sampling_table import sampling_tables
+from ._sampling import run_sampling
+from ._sampling_data import training_replicas
+from ._sampling_models import ProposalJob
+from ._sampling_molecules import SAMPLING_MOLECULES
+from ._sampling_settings import SamplingSettings
+from ._sampling_table import proposal_table, sampling_tables
 from ._table import BenchmarkTable, benchmark_tables
 
 __all__ = [
     "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS",
-    "SAMPLING_MODELS", "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise", "MD17Job",
-    "MD17Settings", "MissingDataError", "NoiseFloor", "PeptideDynamics", "PeptideSettings",
-    "PeptideTrajectories", "PositionErrors", "Record", "RecordFile", "RecordsError",
-    "SamplingSettings", "benchmark_tables", "circular_mean", "circular_variance", "make_records",
-    "md17_trajectories",
-    "peptide_system", "peptide_tables", "peptide_trajectories", "predict", "rigid_stick_frames",
-    "run_md17", "run_peptides", "run_sampling", "sampling_tables",
+    "SAMPLING_MOLECULES", "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise",
+    "MD17Job", "MD17Settings", "MissingDataError", "NoiseFloor", "PeptideDynamics",
+    "PeptideSettings", "PeptideTrajectories", "PositionErrors", "ProposalJob", "Record",
+    "RecordFile", "RecordsError", "SamplingSettings", "benchmark_tables", "circular_mean",
+    "circular_variance", "make_records", "md17_trajectories", "peptide_system", "peptide_tables",
+    "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames", "run_md17",
+    "run_peptides", "run_sampling", "sampling_tables", "training_replicas",
 ]  # fmt: skip

@@ -9,48 +9,49 @@ import numpy as np
 import torch
 from openmm import app, unit
 
-from ..data import simulate_replica, steps_between
 from ..mechanics import dihedral
 from ..models import rotor_folds
 from ..runs import RunSettings, langevin, prepare
 from ..units import to_angstrom
-from ._array_files import write_arrays
+from ._backbone import Backbone
 
-PLAIN, EXACT = "plain MD", "exact jumps"
+PLAIN, ALL_BONDS = "plain MD", "exact jumps"
 
 
 class TorsionReader:
-    """Torsions of frames: of the rotatable bonds, and last φ and ψ of a residue.
+    """Torsions of frames: of the rotatable bonds, and last φ and ψ of each residue.
 
     Parameters
     ----------
     model : TrajectoryModel
-    residue : str
-        Name of a residue that the molecule has one of.
+        Of a peptide.
     """
 
-    def __init__(self, model, residue: str):
+    def __init__(self, model):
         spec, self._body = model.spec, model.context.body
-        names = list(zip(spec.residue_names, spec.atom_names, strict=True))
-        n, ca, c = (names.index((residue, name)) for name in ("N", "CA", "C"))
-        bonded = {atom: set() for atom in (n, c)}
-        for a, b in spec.bonds:
-            for one, other in ((a, b), (b, a)):
-                if one in bonded:
-                    bonded[one].add(other)
-        before = next(a for a in bonded[n] if spec.elements[a] == "C" and a != ca)
-        after = next(a for a in bonded[c] if spec.elements[a] == "N")
+        backbone = Backbone.of(spec)
+        #: Names of the residues that have φ and ψ.
+        self.residues = backbone.residues
+        axes = [frozenset(atoms[1:3]) for atoms in self._body.torsion_atoms.tolist()]
+        #: Columns of χ1, where a side chain has one.
+        self.chi = [axes.index(frozenset(bond)) for bond in backbone.chi if set(bond) in axes]
+        pairs = [pair for both in zip(backbone.phi, backbone.psi, strict=True) for pair in both]
+        self._backbone = torch.tensor(pairs)
         #: Symmetry of each torsion, as a methyl's of three.
-        self.folds = np.array([*rotor_folds(model.context).tolist(), 1, 1])
-        self._backbone = torch.tensor([[before, n, ca, c], [n, ca, c, after]])
+        self.folds = np.array([*rotor_folds(model.context).tolist(), *[1] * len(pairs)])
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """``(n_frames, n_bonds + 2)``, rad, of frames ``(n_frames, n_atoms, 3)``."""
+        """``(n_frames, n_bonds + 2 n_residues)``, rad, of frames ``(n_frames, n_atoms, 3)``."""
         parts = []
         for part in torch.from_numpy(frames).split(10_000):
             backbone = dihedral(*(part[:, column] for column in self._backbone.unbind(1)))
             parts.append(torch.cat([self._body.torsions(part), backbone], 1).numpy())
         return np.concatenate(parts)
+
+    def backbone(self, torsions: np.ndarray):
+        """φ and ψ, ``(n_frames, n_residues)`` each, of what a call gave."""
+        both = torsions[:, -2 * len(self.residues) :]
+        return both[:, 0::2], both[:, 1::2]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def sample(settings: RunSettings, kind: str, seconds: float, reader: TorsionRead
         Of the hybrid run; plain dynamics has its structure, integrator, platform and frame
         interval, and another stream of noise.
     kind : str
-        :data:`PLAIN` or :data:`EXACT`.
+        :data:`PLAIN`, or anything else for exact jumps.
     seconds : float
     reader : TorsionReader
     """
@@ -112,13 +113,3 @@ def _plain(run, settings):
     simulation.context.setPositions(state.getPositions())
     simulation.context.setVelocities(state.getVelocities())
     return simulation
-
-
-def make_reference(reader, xml, positions, n_frames, options, job):
-    """A replica of plain dynamics for the reference, of which the torsions are kept."""
-    path, settings = job
-    frames, _ = simulate_replica(
-        xml, positions, n_frames, steps_between(settings["frame_interval"], options["time_step"]),
-        settings["seed"], equilibration=settings["equilibration"], **options,
-    )  # fmt: skip
-    write_arrays(path, settings, options["platform"], torsions=reader(frames))

@@ -91,6 +91,8 @@ def free_energy_error(counts: np.ndarray, reference: np.ndarray) -> tuple[float,
     p, q = counts / counts.sum(), reference / reference.sum()
     populated = q >= _LEAST
     found = populated & (p > 0)
+    if not found.any():
+        return math.nan, 1.0
     difference = np.log(p[found] / q[found])
     # Free energies have no zero: the mean difference is none.
     difference = difference - difference.mean()

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable
 
 from ._records import Record
-from ._sampling_runs import EXACT, PLAIN
+from ._sampling_runs import PLAIN
 from ._table import BenchmarkTable
 
 # Heading, key in the details, factor, digits
@@ -13,6 +13,7 @@ _COLUMNS = (
     ("MD (ns)", "physical_time_ps", 1e-3, 2),
     ("effective φ /s", "effective_phi_per_second", 1, 3),
     ("ψ /s", "effective_psi_per_second", 1, 3),
+    ("χ1 /s", "effective_chi_per_second", 1, 3),
     ("slowest mode /s", "effective_slowest_per_second", 1, 3),
     ("φ > 0 (%)", "phi_positive", 100, 2),
     ("visits there /h", "phi_positive_visits", 3600, 1),
@@ -22,43 +23,81 @@ _COLUMNS = (
 
 
 def sampling_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
-    """Rates over wall time, everything paid; means and standard deviations over seeds.
+    """Of each molecule: its trained models, and rates over wall time, everything paid.
+
+    Rates are means and standard deviations over seeds.
 
     Parameters
     ----------
     records : iterable of Record
         Of :func:`run_sampling`.
     """
-    groups = {}
+    models, runs = {}, {}
     for record in records:
-        groups.setdefault(record.molecule, {}).setdefault(record.model, []).append(record)
-    return [_table(molecule, models) for molecule, models in groups.items()]
+        if record.benchmark == "proposal":
+            models.setdefault(record.molecule, []).append(record)
+        else:
+            kinds = runs.setdefault(record.molecule, {})
+            kinds.setdefault(record.model, []).append(record)
+    return [
+        *(proposal_table(molecule, trained) for molecule, trained in models.items()),
+        *(_table(molecule, kinds) for molecule, kinds in runs.items()),
+    ]
 
 
-def _table(molecule, models):
+def proposal_table(molecule: str, records: list[Record]) -> BenchmarkTable:
+    """How often single trials of trained models are accepted.
+
+    Parameters
+    ----------
+    molecule : str
+    records : list of Record
+        Of :class:`ProposalJob`.
+    """
+    head = [
+        "moves", "trained on (ns)", "accepted, by likelihood alone", "fine-tuned",
+        "ΔU proposed, median (kJ/mol)", "training (s)",
+    ]  # fmt: skip
+    rows = [
+        [
+            record.model, f"{record.details['nanoseconds']:g}",
+            f"{record.details['by_likelihood']['acceptance']:.1%}",
+            f"{record.details['acceptance']:.1%}", f"{record.details['energy_median']:+.1f}",
+            f"{record.train_seconds:.0f}",
+        ]
+        for record in records
+    ]  # fmt: skip
+    return BenchmarkTable(f"{molecule}: trained models of exact moves", head, rows)
+
+
+def _table(molecule, kinds):
     head = ["", "accepted", *(heading for heading, *_ in _COLUMNS)]
     rows = []
-    for name in (PLAIN, EXACT):
-        records = models[name]
+    for name, records in kinds.items():
         accepted = [r.details["accepted"] / r.details["attempted"] for r in records if
                     r.details.get("attempted")]  # fmt: skip
         cells = [f"{statistics.fmean(accepted):.1%}" if accepted else "–"]
         for _, key, factor, digits in _COLUMNS:
             cells.append(_cell([_value(r, key) for r in records], factor, digits))
         rows.append([name, *cells])
-    ratios = []
-    for _, key, _, _ in _COLUMNS:
-        means = [_mean(models[name], key) for name in (EXACT, PLAIN)]
-        usable = "per_second" in key and None not in means and means[1] > 0
-        ratios.append(f"**{means[0] / means[1]:.1f}×**" if usable else "")
-    rows.append(["exact jumps against plain MD", "", *ratios])
-    settings = models[EXACT][0].settings
+    exact = [name for name in kinds if name != PLAIN]
+    for name in exact if PLAIN in kinds else ():
+        ratios = [_ratio(kinds[name], kinds[PLAIN], key) for _, key, *_ in _COLUMNS]
+        rows.append([f"{name} against {PLAIN}", "", *ratios])
+    settings = kinds[exact[0]][0].settings
     title = (
         f"{molecule}: {settings['seconds']:g} s of wall time each, platform "
-        f"{settings['platform']}; {settings['md_frames']} frames of dynamics, then a jump of "
-        f"{settings['tries']} trials; reference {settings['reference_ns']:g} ns"
+        f"{settings['platform']}; {settings['md_frames']} frames of dynamics, then "
+        f"{settings['jumps']} jumps of {settings['tries']} trials; reference "
+        f"{settings['reference_ns']:g} ns"
     )
     return BenchmarkTable(title, head, rows)
+
+
+def _ratio(records, plain, key):
+    means = [_mean(each, key) for each in (records, plain)]
+    usable = "per_second" in key and None not in means and means[1] > 0
+    return f"**{means[0] / means[1]:.1f}×**" if usable else ""
 
 
 def _value(record, key):

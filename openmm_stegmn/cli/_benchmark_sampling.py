@@ -9,6 +9,7 @@ import typer
 
 from ._benchmark_options import (
     Data,
+    Device,
     Molecules,
     Output,
     Overwrite,
@@ -28,6 +29,7 @@ def sampling(
     seeds: Seeds = 3,
     seconds: Annotated[float, typer.Option(help="Wall time of each run.")] = 300.0,
     md_frames: Annotated[int, typer.Option(help="Physical frames between jumps.")] = 1,
+    jumps: Annotated[int, typer.Option(help="Jumps in a row.")] = 1,
     tries: Annotated[int, typer.Option(help="Trials in a jump.")] = 4,
     platform: Annotated[
         str, typer.Option(help="OpenMM platform; auto: the fastest here.")
@@ -37,7 +39,20 @@ def sampling(
         float, typer.Option(help="Plain dynamics to compare with, in ns, made once.")
     ] = 200.0,
     replicas: Annotated[int, typer.Option(help="That the reference is made in.")] = 20,
+    training: Annotated[
+        float,
+        typer.Option(help="Plain dynamics that models are trained on where none is packaged, ns."),
+    ] = 50.0,
+    steps: Annotated[int, typer.Option(help="Of that training; a tenth more to fine-tune.")] = 6000,
+    device: Device = "auto",
     processes: Processes = 1,
+    at_once: Annotated[
+        int,
+        typer.Option(min=1, help="Timed runs at once: more only if each has a core of its own."),
+    ] = 1,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="Make what --data lacks, and run nothing timed.")
+    ] = False,
     output: Output = Path("benchmark-sampling.json"),
     overwrite: Overwrite = False,
 ) -> None:
@@ -45,7 +60,8 @@ def sampling(
 
     Acceptance, effective samples of the backbone torsions and of the slowest mode each second of
     wall time, visits of the basin at φ > 0, and the free energy over (φ, ψ) against a long
-    reference, which --data gets if it lacks it. Run it on an idle machine.
+    reference. What --data lacks of that, and of models to train, is made first. Run it on an idle
+    machine.
     """
     with warnings_on_one_line():
         import torch
@@ -56,11 +72,13 @@ def sampling(
         with told(output, data):
             settings = SamplingSettings(
                 **chosen(molecules=molecules), seeds=seeds, seconds=seconds, md_frames=md_frames,
-                tries=tries, platform=platform, reference_ns=reference, replicas=replicas,
+                jumps=jumps, tries=tries, platform=platform, reference_ns=reference,
+                replicas=replicas, training_ns=training, steps=steps, device=device,
             )  # fmt: skip
             with counted("files") as made, counted("runs") as measured:
                 records = run_sampling(
                     data, settings, output=output, overwrite=overwrite, processes=processes,
+                    at_once=at_once, prepare_only=prepare_only,
                     made=lambda what, *count: made(what, what, *count),
                     measured=lambda *progress: measured("all", *progress),
                 )  # fmt: skip

@@ -54,14 +54,14 @@ def measure_acceptance(
     )
     generator, body = torch.Generator().manual_seed(seed), model.context.body
     rises, log_ratios, turns = [], [], []
-    for frame in frames.double():
+    frames = frames.double()
+    for frame, before in zip(frames, potential_energies(context, frames), strict=True):
         noise = torch.randn(tries, model.n_noise, generator=generator)
         moved, log_ratio = model.trials(frame, noise)
-        before = _energy(context, frame)
-        rises += [_energy(context, each) - before for each in moved]
+        rises.append(potential_energies(context, moved) - before)
         log_ratios.append(log_ratio.double())
         turns.append(1 - torch.cos(body.torsions(moved) - body.torsions(frame)))
-    rise = torch.tensor(rises, dtype=torch.float64)
+    rise = torch.cat(rises)
     exponent = torch.cat(log_ratios) - rise / (GAS_CONSTANT * temperature)
     # Atoms on top of each other have no energy, and no chance.
     chance = exponent.clamp_max(0).exp().nan_to_num(0.0)
@@ -71,7 +71,11 @@ def measure_acceptance(
     )
 
 
-def _energy(context, frame):
-    context.setPositions(to_nm(frame.numpy()))
-    energy = context.getState(energy=True).getPotentialEnergy()
-    return energy.value_in_unit(unit.kilojoule_per_mole)
+def potential_energies(context, frames: Tensor) -> Tensor:
+    """Potential energies ``(n,)``, kJ/mol, of frames ``(n, n_atoms, 3)``, Å."""
+    energies = []
+    for frame in to_nm(frames.double().numpy()):
+        context.setPositions(frame)
+        energy = context.getState(energy=True).getPotentialEnergy()
+        energies.append(energy.value_in_unit(unit.kilojoule_per_mole))
+    return torch.tensor(energies, dtype=torch.float64)

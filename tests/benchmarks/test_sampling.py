@@ -1,5 +1,6 @@
 """The benchmark ``sampling``: its statistics, and runs of a second."""
 
+import dataclasses
 import json
 import math
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from openmm_stegmn.benchmarks import (
+    SAMPLING_MOLECULES,
     RecordsError,
     SamplingSettings,
     _sampling,
@@ -28,8 +30,9 @@ from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.systems import build_system
 
 SMALL = SamplingSettings(
-    seeds=1, seconds=1.0, md_frames=1, tries=3, platform="Reference", reference_ns=0.06, replicas=2
-)
+    molecules=("alanine-dipeptide",), seeds=1, seconds=1.0, md_frames=1, tries=3,
+    platform="Reference", reference_ns=0.06, replicas=2,
+)  # fmt: skip
 
 
 def relaxing(n, memory, seed=0):
@@ -104,7 +107,7 @@ def model(tmp_path_factory):
     """Untrained: it draws about the torsions that it was given."""
     molecule = build_system()
     spec = ModelSpec(
-        architecture="stegmn-proposal", history=1, frame_interval=0.1, temperature=300.0,
+        architecture="stegmn-proposal", history=1, frame_interval=0.5, temperature=300.0,
         config={"hidden": 16, "components": 8}, **describe_molecule(
             molecule.topology, molecule.system
         ),
@@ -121,7 +124,9 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def packaged(model, monkeypatch):
-    monkeypatch.setitem(_sampling.SAMPLING_MODELS, "alanine-dipeptide", (str(model), "ALA"))
+    about = SAMPLING_MOLECULES["alanine-dipeptide"]
+    changed = dataclasses.replace(about, packaged=str(model))
+    monkeypatch.setitem(SAMPLING_MOLECULES, "alanine-dipeptide", changed)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +173,9 @@ def test_backbone_torsions():
         **describe_molecule(molecule.topology, molecule.system),
     )  # fmt: skip
     frame = 10 * molecule.positions[None]
-    phi, psi = np.degrees(TorsionReader(build_model(spec), "ALA")(frame)[0, -2:])
+    reader = TorsionReader(build_model(spec))
+    assert reader.residues == ("ALA",) and reader.chi == []
+    phi, psi = (np.degrees(each).item() for each in reader.backbone(reader(frame)))
     names = [(atom.residue.name, atom.name) for atom in molecule.topology.atoms()]
     chain = [("ACE", "C"), ("ALA", "N"), ("ALA", "CA"), ("ALA", "C"), ("NME", "N")]
     points = [frame[0, names.index(name)] for name in chain]

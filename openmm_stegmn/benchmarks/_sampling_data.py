@@ -1,0 +1,154 @@
+"""Plain dynamics for the benchmark ``sampling``: to train on, and to compare with."""
+
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openmm
+import torch
+
+from ..data import simulate_replica, steps_between
+from ..mechanics import dihedral
+from ..systems import DEFAULT_FORCEFIELDS
+from ..units import to_angstrom, to_nm
+from ._array_files import make_files, read_arrays, write_arrays
+from ._backbone import Backbone
+from ._sampling_molecules import (
+    FRAME_INTERVAL,
+    SAMPLING_MOLECULES,
+    TEMPERATURE,
+    sampled_system,
+    untrained_model,
+)
+from ._sampling_runs import TorsionReader
+
+_TURNED = math.pi / 3
+_EQUILIBRATION = 100.0
+_OPTIONS = {"time_step": 0.002, "temperature": TEMPERATURE, "friction": 1.0}
+# Seeds of training replicas follow those of any reference.
+_FIRST_TRAINING_SEED = 1_000_000
+
+
+def training_replicas(
+    folder, molecule: str, nanoseconds: float, processes: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Path]:  # fmt: skip
+    """Files of replicas of a nanosecond or less; two more to measure on; made where they lack.
+
+    Parameters
+    ----------
+    folder : path-like
+    molecule : str
+        Of :data:`SAMPLING_MOLECULES`.
+    nanoseconds : float
+        To train on, rounded to whole replicas; the last two files are not.
+    processes : int
+    progress : callable, optional
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read or was made with other settings.
+    """
+    length = SAMPLING_MOLECULES[molecule].replica_ns
+    folder, count = _folder(folder, molecule), max(1, round(nanoseconds / length))
+    shared = _shared(molecule, round(1000 * length / FRAME_INTERVAL))
+    # The two to measure on come first, so that more replicas leave the files as they are.
+    files = {
+        folder / f"training-{number:03d}.npz": shared
+        | {"seed": _FIRST_TRAINING_SEED + number, "turned": _is_turned(molecule, number)}
+        for number in range(count + 2)
+    }
+    make_files(
+        f"{molecule}: training", files, functools.partial(_make_training, molecule), processes,
+        progress,
+    )  # fmt: skip
+    first, second, *others = files
+    return [*others, first, second]
+
+
+def read_frames(paths) -> list[torch.Tensor]:
+    """Frames ``(n_frames, n_atoms, 3)``, Å, of the files of :func:`training_replicas`."""
+    return [torch.from_numpy(np.load(path)["frames"]) for path in paths]
+
+
+def reference_torsions(
+    folder, molecule: str, nanoseconds: float, replicas: int, processes: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[np.ndarray]:  # fmt: skip
+    """Torsions of each replica of the reference, made where they are not there.
+
+    Parameters and errors are those of :func:`training_replicas`; the nanoseconds are shared by the
+    replicas.
+    """
+    folder = _folder(folder, molecule)
+    shared = _shared(molecule, round(1000 * nanoseconds / replicas / FRAME_INTERVAL))
+    files = {
+        folder / f"reference-{number:03d}.npz": shared | {"seed": number + 1}
+        for number in range(replicas)
+    }
+    make_files(
+        f"{molecule}: reference", files, functools.partial(_make_reference, molecule), processes,
+        progress,
+    )  # fmt: skip
+    return [read_arrays(path, about, ("torsions",))[0] for path, about in files.items()]
+
+
+def _folder(folder, molecule):
+    folder = Path(folder) / molecule
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _shared(molecule, n_frames):
+    return {
+        "molecule": molecule, "force_field": list(DEFAULT_FORCEFIELDS),
+        "frame_interval": FRAME_INTERVAL, "n_frames": n_frames, "temperature": TEMPERATURE,
+        "equilibration": _EQUILIBRATION,
+    }  # fmt: skip
+
+
+def _is_turned(molecule, number):
+    share = SAMPLING_MOLECULES[molecule].turned
+    return number >= 2 and math.floor((number + 1) * share) > math.floor(number * share)
+
+
+def _make_training(molecule, job):
+    path, settings = job
+    system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
+    positions = system.positions
+    if settings["turned"]:
+        positions = _turned(system, settings["seed"])
+    frames = _simulate(system, positions, settings, platform)
+    write_arrays(path, settings, platform, frames=frames)
+
+
+def _make_reference(molecule, job):
+    path, settings = job
+    system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
+    frames = _simulate(system, system.positions, settings, platform)
+    reader = TorsionReader(untrained_model(system, None))
+    write_arrays(path, settings, platform, torsions=reader(frames))
+
+
+def _simulate(system, positions, settings, platform):
+    steps = steps_between(settings["frame_interval"], _OPTIONS["time_step"])
+    frames, _ = simulate_replica(
+        openmm.XmlSerializer.serialize(system.system), positions, settings["n_frames"], steps,
+        settings["seed"], equilibration=settings["equilibration"], platform=platform, **_OPTIONS,
+    )  # fmt: skip
+    return frames
+
+
+def _turned(system, seed):
+    """Positions, nm, with φ of a residue at +60°, a basin that dynamics hardly ever finds."""
+    model = untrained_model(system, None)
+    body, backbone = model.context.body, Backbone.of(model.spec)
+    frame = torch.from_numpy(to_angstrom(system.positions))
+    atoms = backbone.phi[seed % len(backbone.phi)]
+    bond = [set(each[1:3]) for each in body.torsion_atoms.tolist()].index(set(atoms[1:3]))
+    angles = torch.zeros(body.n_bonds, dtype=frame.dtype)
+    angles[bond] = _TURNED - dihedral(*frame[list(atoms)])
+    return to_nm(body.move(frame, angles)[0].numpy())

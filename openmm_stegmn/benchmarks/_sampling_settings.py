@@ -1,0 +1,47 @@
+"""What the benchmark ``sampling`` measures."""
+
+from dataclasses import dataclass
+
+from ._sampling_molecules import SAMPLING_MOLECULES
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """What to measure."""
+
+    molecules: tuple = tuple(SAMPLING_MOLECULES)
+    seeds: int = 3
+    seconds: float = 300.0
+    """Wall time of each run."""
+    md_frames: int = 1
+    """Physical frames between jumps."""
+    jumps: int = 1
+    """Jumps in a row."""
+    tries: int = 4
+    """Trials in a jump."""
+    platform: str = "auto"
+    """Of the runs; "auto" is the fastest there is."""
+    reference_ns: float = 200.0
+    """Of plain dynamics, in replicas, for free energies and the slowest mode."""
+    replicas: int = 20
+    """Of the reference."""
+    training_ns: float = 50.0
+    """Of plain dynamics that models are trained on, where none is packaged."""
+    steps: int = 6000
+    """Of training by likelihood; fine-tuning for acceptance takes a tenth of them."""
+    device: str = "auto"
+    """Of training."""
+
+    def __post_init__(self):
+        unknown = [name for name in self.molecules if name not in SAMPLING_MOLECULES]
+        if unknown or not self.molecules:
+            raise ValueError(
+                f"molecules: {', '.join(unknown) or 'none'} not known; there are: "
+                f"{', '.join(SAMPLING_MOLECULES)}"
+            )
+        for name in (
+            "seeds", "seconds", "md_frames", "jumps", "tries", "reference_ns", "replicas",
+            "training_ns", "steps",
+        ):  # fmt: skip
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
