@@ -35,6 +35,7 @@ def _rows(model) -> list[tuple[str, str]]:
         ("history", f"{spec.history} frames"),
         ("horizon", f"{spec.horizon} frame{'s' * (spec.horizon > 1)}"),
         ("frame interval", f"{spec.frame_interval:g} ps"),
+        ("time of a jump", _jump_time(model)),
         ("temperature", "not stated" if spec.temperature is None else f"{spec.temperature:g} K"),
         ("atoms", f"{spec.n_atoms} ({_formula(spec.elements)})"),
         ("residues", _residues(spec)),
@@ -45,6 +46,15 @@ def _rows(model) -> list[tuple[str, str]]:
         ("SHA-256", str(model.sha256)),
     ]
     return rows + [(f"provenance: {key}", _text(value)) for key, value in spec.provenance.items()]
+
+
+def _jump_time(model) -> str:
+    frames, interval = model.jump_frames, model.frame_interval
+    own = "none (equilibrium)" if frames is None else f"{frames * interval:g} ps"
+    times = [lag for lag in model.lags if lag is not None] if model.has_density else []
+    if not times:
+        return own
+    return f"{own}; may be set from {min(times) * interval:g} to {max(times) * interval:g} ps"
 
 
 def _formula(elements) -> str:

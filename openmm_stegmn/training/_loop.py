@@ -32,7 +32,7 @@ def train(
 
     The closed-form part is set by least squares first; a model that has nothing else is done then.
     Others are trained on torsions if they turn rotatable bonds, else on positions; those with a
-    density by maximum likelihood, on windows as long as the longest of their times.
+    density by maximum likelihood, on windows as long as :attr:`TorsionProposal.segment`.
 
     Parameters
     ----------

@@ -111,6 +111,39 @@ def test_exact_with_a_model_without_a_density(invoke, tmp_path):
     assert_refused(result, tmp_path, "tries=3 is for models with a density")
 
 
+def test_jump_time_makes_dynamics_of_a_density(invoke, tmp_path):
+    """The last jump may go past the length; a restart knows that, and the time of the jumps."""
+    command = ["--model", "alanine-dipeptide-exact", "--jump-time", 5, "--guard", "none"]
+    result = invoke(*command, "--length", 8, "--md-frames", 2, "--seed", 3)
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "alanine-dipeptide-hybrid"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["jump_kind"] == "approximate dynamics"
+    assert summary["jumped_time_ps"] == 10 and summary["total_time_ps"] == 12
+    rows = dict(re.findall(r"│ (.+?) +│ (.+?) +│", result.stdout))
+    assert rows["kind of jump"].startswith("approximate dynamics")
+    assert invoke("--restart").exit_code == 0
+    assert invoke("--restart", "--length", 13).exit_code == 0
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["jumped_time_ps"] == 10 and summary["total_time_ps"] == 13
+    result = invoke("--restart", "--length", 5)
+    assert result.exit_code == 2 and "the run has reached 13 ps" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--jump-time", 5], "jump_time=5 ps is for models with a density"),
+        (["--model", "alanine-dipeptide-exact"], "pass jump_time=, from 1 to 20 ps"),
+        (["--model", "alanine-dipeptide-exact", "--jump-time", 30], "from 1 to 20 ps"),
+        (["--exact", "--jump-time", 5, "--model", "alanine-dipeptide-exact"], "take none"),
+        (["--jump-time", 0], "jump time 0.0"),
+    ],
+)
+def test_jump_times_that_make_no_sense(invoke, tmp_path, options, found):
+    assert_refused(invoke(*options), tmp_path, found)
+
+
 def test_restart_takes_settings_from_the_folder(invoke, tmp_path):
     assert invoke("--length", 0.5, "--seed", 3).exit_code == 0
     result = invoke("--restart", "--length", 1.0)

@@ -15,6 +15,8 @@ from openmm_stegmn.systems import SetupError
         ("time_step", 0.0),
         ("length", float("inf")),
         ("md_frames", 0),
+        ("jump_time", 0.0),
+        ("jump_time", float("nan")),
         ("jumps", -1),
         ("seed", 0),
         ("seed", 2**31),
