@@ -14,6 +14,9 @@ from torch import Tensor
 from ._time_stamps import interval_of
 from ._whole_molecules import WholeMolecules
 
+# What HybridReporter calls the origin of a frame that a jump made
+_JUMPED = 1
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -50,7 +53,7 @@ def read_trajectories(paths: Iterable[str | Path], topology) -> list[Trajectory]
     ValueError
         If a file is missing or unreadable, has another number of atoms, states no times or uneven
         ones, has a coordinate that is not finite, or other intervals than the first;
-        if a file is given twice.
+        if a file is given twice, or has frames that a jump made.
     """
     paths = [Path(path) for path in paths]
     if not paths:
@@ -114,6 +117,11 @@ def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
     """Times and positions, one frame at a time."""
     molecules = WholeMolecules(atoms, source)
     for number, step in enumerate(atoms.universe.trajectory):
+        if step.data.get("origin") == _JUMPED:
+            raise ValueError(
+                f"{source}: frame {number} was made by a jump, which a model must not learn from: "
+                f"take plain dynamics"
+            )
         finite = np.isfinite(atoms.positions).all(1)
         if not finite.all():
             atom = int(np.argmin(finite))

@@ -70,10 +70,14 @@ def test_a_jump_model_runs(folder):
     sources = [each["source"] for each in model.spec.provenance["trajectories"]]
     assert sources == list(FILES)
     assert set(written(folder)) == {*FILES, "model.safetensors"}
-    ran = run_with(result, "--length", "1", "--md-frames", "4", "--equilibration", "0.1")
+    ran = run_with(result, "--length", "1", "--md-frames", "4", "--equilibration", "0.1",
+                   "--guard", "none")  # fmt: skip
     assert ran.exit_code == 0, ran.output
     summary = json.loads((folder / "alanine-dipeptide-hybrid" / "summary.json").read_text())
     assert summary["jumps"]["attempted"] > 3 and summary["temperature_K"] == 310
+    # What a model made is nothing to learn from.
+    again = invoke("--output", "b.safetensors", files=["alanine-dipeptide-hybrid/hybrid.h5md"])
+    assert_refused(again, " was made by a jump, which")
 
 
 def test_a_proposal_runs_exactly(folder):
