@@ -125,6 +125,22 @@ def _copied(model):
     return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
 
+def surrogate(exponent: Tensor, there: Tensor, turned: Tensor, baseline: Tensor) -> Tensor:
+    """What has, in the mean over proposals, the gradient of acceptance times how far bonds turn.
+
+    Parameters
+    ----------
+    exponent, there : Tensor, ``(n,)``
+        d, and the logarithm of the density of the way there.
+    turned : Tensor, ``(n,)``
+    baseline : Tensor, ``(n,)``
+        Independent of the proposal itself; it changes the noise alone.
+    """
+    d = exponent.detach()
+    reward = d.clamp_max(0).exp() * turned
+    return (reward - baseline) * there + (d < 0) * reward * exponent
+
+
 class _Trial:
     """Moves from frames, and what they are worth."""
 
@@ -134,12 +150,11 @@ class _Trial:
     def loss(self, frames, random):
         """What has the gradient above, and the mean acceptance."""
         exponent, there, turned = self._move(frames, random)
-        d = exponent.detach()
-        reward = d.clamp_max(0).exp() * turned
-        each = reward.view(-1, self.config.proposals)
+        chance = exponent.detach().clamp_max(0).exp()
+        each = (chance * turned).view(-1, self.config.proposals)
         others = (each.sum(1, keepdim=True) - each) / (each.shape[1] - 1)
-        surrogate = (reward - others.flatten()) * there + (d < 0) * reward * exponent
-        return -surrogate.mean() / turned.mean(), d.clamp_max(0).exp().mean().item()
+        value = surrogate(exponent, there, turned, others.flatten())
+        return -value.mean() / turned.mean(), chance.mean().item()
 
     @torch.no_grad()
     def score(self, frames):
