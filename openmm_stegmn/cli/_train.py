@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +11,7 @@ import typer
 
 from ._benchmark_options import counted
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
+from ._train_options import check_output, parse_options, parse_times
 
 
 def train(
@@ -111,10 +110,10 @@ def train(
 
         torch.set_num_threads(threads)
         try:
-            _check_output(output_file, overwrite)
+            check_output(output_file, overwrite)
             settings = TrainSettings(
-                target=target, model=model, config=_options(option or ()), history=history,
-                frame_interval=frame_interval, times=_times(times), components=components,
+                target=target, model=model, config=parse_options(option or ()), history=history,
+                frame_interval=frame_interval, times=parse_times(times), components=components,
                 block=block, temperature=temperature, fine_tune=fine_tune, device=device,
                 training=TrainingConfig(
                     steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed
@@ -173,38 +172,3 @@ def _bar(update):
     return lambda done, total, acceptance: update(
         "tuning", f"fine-tuning, {acceptance:.0%} accepted", done, total
     )
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    """Refuse before hours of training what could not be written after them."""
-    if path.is_dir():
-        raise ValueError(f"output {path}: is a folder, expected the name of a file")
-    if path.exists() and not overwrite:
-        raise ValueError(f"output {path}: exists; choose another name, or add --overwrite")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise ValueError(f"output {path}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"output {path}: the folder {folder} is not writable; choose another")
-
-
-def _options(texts) -> dict:
-    options = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"option {text!r}: expected name=value, such as kinematics=elastic")
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
-    return options
-
-
-def _times(text: str | None):
-    if text is None:
-        return None
-    try:
-        return tuple(float(time) for time in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"times {text!r}: expected numbers of ps, such as 1,10,50") from error

@@ -73,9 +73,11 @@ def verdict(model, accuracies: dict[str, Accuracy]) -> str:
     gain = 1 - own / errors[best]
     found = f"{name}: {what} {own:.3g}{unit} on frames it has not seen, "
     if gain >= _MARGIN:
+        nearest = min(accuracies, key=lambda other: accuracies[other].position_mse)
+        also = "" if nearest == name else f", though in positions {nearest} is nearer"
         return found + (
             f"{100 * gain:.0f} % below the best baseline ({best}, {errors[best]:.3g}{unit}): "
-            f"it predicts more than a linear rule does."
+            f"it predicts more than a linear rule does{also}."
         )
     return found + (
         f"no better than {best} ({errors[best]:.3g}{unit}): not worth using. More steps or more "

@@ -65,6 +65,14 @@ def test_torsions_decide_where_bonds_turn(own, found):
     with_match(verdict(model, errors), found)
 
 
+def test_a_baseline_that_is_nearer_in_positions_is_named():
+    model = build_model(MOLECULE.spec("torsion-linear", history=2))
+    errors = {"linear-ar": accuracy(10, 0.04), "torsion-linear": accuracy(5, 0.05)}
+    with_match(verdict(model, errors), "though in positions linear-ar is nearer")
+    errors["torsion-linear"] = accuracy(5, 0.03)
+    assert "nearer" not in verdict(model, errors)
+
+
 def test_positions_decide_where_none_do():
     model = build_model(MOLECULE.spec("linear", history=2))
     errors = {"persistence": accuracy(1, 0.04), "linear": accuracy(9, 0.01)}
