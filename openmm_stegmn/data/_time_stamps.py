@@ -40,7 +40,7 @@ def interval_of(times, source: str) -> float:
         )
     resolution = 2 * float(np.spacing(np.float32(np.abs(times).max())))
     steps = np.diff(times)
-    usual = float(np.median(steps))
+    usual = float(np.nanmedian(steps))
     odd = ~(np.abs(steps - usual) <= max(_SAME * abs(usual), resolution))
     if odd.any() or not usual > 0:
         frame = int(np.argmax(odd if odd.any() else steps <= 0)) + 1
