@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from ..data import MoleculeTrajectory, split_windows
 from ..mechanics import disjoint_bonds
 from ..models import MODELS, ModelSpec, build_model
-from ..training import TrainingConfig
+from ..training import TrainingConfig, choose_device
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
-from ._device import choose_device
 from ._md17_models import model_config, training_config
 from ._md17_settings import MD17Settings
 from ._records import Record

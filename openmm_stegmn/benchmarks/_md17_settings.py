@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..data import MD17_MOLECULES, md17_name
-from ._device import choose_device
+from ..training import choose_device
 from ._md17_models import MD17_MODELS
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from ..data import describe_molecule
 from ..models import MODELS, ModelSpec, build_model
 from ..systems import MolecularSystem
-from ..training import evaluate
-from ._device import choose_device
+from ..training import choose_device, evaluate
 from ._peptides_data import PEPTIDES
 from ._peptides_energy import EnergyMeter, next_frames
 from ._peptides_floor import NoiseFloor

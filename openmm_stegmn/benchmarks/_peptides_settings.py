@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from ._device import choose_device
+from ..training import choose_device
 from ._peptides_data import PEPTIDES, PeptideDynamics
 from ._peptides_models import PEPTIDE_MODELS, peptide_training
 

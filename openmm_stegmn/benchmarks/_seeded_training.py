@@ -33,14 +33,8 @@ def train_with_seed(
     with torch.random.fork_rng(devices=[0] if device == "cuda" else []):
         torch.manual_seed(config.seed)
         start = time.perf_counter()
-        try:
-            model = train(
-                build(), windows["training"], config, validation=windows["validation"],
-                accelerator="gpu" if device == "cuda" else "cpu", progress=False,
-            )  # fmt: skip
-        except SystemExit as stop:
-            # what Lightning makes of Ctrl-C
-            if isinstance(stop.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from stop
-            raise
+        model = train(
+            build(), windows["training"], config, validation=windows["validation"],
+            accelerator="gpu" if device == "cuda" else "cpu", progress=False,
+        )  # fmt: skip
         return model, time.perf_counter() - start
