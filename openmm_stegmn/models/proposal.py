@@ -63,7 +63,7 @@ class TorsionProposal(TrajectoryModel):
     lag : int or None
         Time that it draws for: one of ``lags``, or between them. See :meth:`at_lag`.
     block : int or None
-        Most bonds that a move turns; None for all at once.
+        Most bonds that a move turns, if T = 1; None for all at once.
     """
 
     kinematics = "articulated"
@@ -85,6 +85,11 @@ class TorsionProposal(TrajectoryModel):
         check_lags(lags, lag, self.history)
         self.components, self.lags = components, tuple(lags)
         self.block = None if block is None or block >= body.n_bonds else block
+        if self.block is not None and self.history > 1:
+            raise ValueError(
+                f"block = {block} with windows of {self.history} frames: in the time after a "
+                f"window all bonds turn; blocks are for moves from one frame (history = 1)"
+            )
         folds = rotor_folds(self.context)
         self.handedness = Handedness(self.context)
         self.encoder = BondEncoder(self.context, folds, hidden, layers, heads, self.history)

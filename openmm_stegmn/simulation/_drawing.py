@@ -27,7 +27,7 @@ def model_at_time(model, guard, jump_time):
     ------
     ValueError
         If there is a time where jumps have none or cannot be given another, if it is none that the
-        model is trained for, or if one is missing.
+        model is trained for, or if one is missing; or if not all bonds turn in a jump in time.
     """
     name = model.spec.architecture
     if model.has_density and model.horizon != 1:
@@ -35,6 +35,12 @@ def model_at_time(model, guard, jump_time):
             f"A model with a density makes one frame a jump, found horizon {model.horizon}."
         )
     moves = makes_moves(model, guard)
+    if model.has_density and not moves and model.block is not None:
+        raise ValueError(
+            f"guard={guard!r} makes jumps in time, in which all bonds turn, and this {name!r} "
+            f"turns {model.block} at a time: use a model with block = None, or guard='metropolis' "
+            "for exact Monte Carlo moves."
+        )
     if jump_time is None:
         if not moves and model.jump_frames is None:
             raise ValueError(

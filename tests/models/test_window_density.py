@@ -90,10 +90,9 @@ def test_a_whole_period_is_no_difference():
 
 
 @pytest.mark.parametrize("molecule", [alkane(5), toluene()], ids=["pentane", "toluene"])
-@pytest.mark.parametrize("block", [None, 1])
-def test_mirror_images_have_mirror_images_for_jumps(molecule, block):
+def test_mirror_images_have_mirror_images_for_jumps(molecule):
     """With the same noise, and the same density."""
-    model, windows = density_of(molecule, block=block), windows_of(molecule, 30)
+    model, windows = density_of(molecule), windows_of(molecule, 30)
     mirror = lambda x: x @ random_rotation(3, reflect=True).T + 2.0  # noqa: E731
     given, last = noise(model, 30), windows[:, -1]
     moved, _ = model.draw_jump(windows, last, given)
@@ -168,6 +167,12 @@ def test_times_of_one_frame():
 def test_equilibrium_has_no_window(config):
     with pytest.raises(ValueError, match=r"windows of 2 frames: .*\(None\) is for history = 1"):
         build_model(PENTANE.spec("stegmn-proposal", 2, config=SMALL_PROPOSAL | config))
+
+
+def test_blocks_are_for_one_frame():
+    with pytest.raises(ValueError, match="block = 1 with windows of 3 frames"):
+        density_of(PENTANE, block=1)
+    assert density_of(PENTANE, block=2).block is None
 
 
 def test_trials_start_from_one_frame():

@@ -25,10 +25,10 @@ def perturbed(kind, spec, seed=0, scale=0.3):
 
 
 def for_alanine(kind=TorsionProposal, history=1, horizon=1, **config):
-    """Turns one bond a move, or an untrained model would have nothing accepted."""
+    """Turns one bond a move from one frame, or an untrained model would have nothing accepted."""
     topology, system, _ = peptide()
     lags = [1, 3, 10] if history > 1 else [None, 1, 10]
-    own = {"components": 12, "lags": lags, "lag": 10, "block": 1}
+    own = {"components": 12, "lags": lags, "lag": 10, "block": 1 if history == 1 else None}
     config = SMALL_PROPOSAL | own | config
     spec = spec_for(
         topology, system, architecture="stegmn-proposal", history=history, horizon=horizon,
