@@ -40,7 +40,7 @@ class ProposalJob:
     replicas: tuple
     """Files of the frames; the last two are for test and validation."""
     steps: int
-    """Of likelihood; fine-tuning has a tenth of them."""
+    """Of training by likelihood."""
     device: str = "auto"
     seed: int = 0
 
@@ -84,7 +84,9 @@ class ProposalJob:
 
     @property
     def _fine_tuning(self):
-        return FineTuneConfig(steps=max(1, self.steps // 10), seed=self.seed)
+        # no more of it than of what comes before
+        steps = min(self.steps, SAMPLING_MOLECULES[self.molecule].fine_tuning)
+        return FineTuneConfig(steps=steps, seed=self.seed)
 
     def run(self) -> Record:
         device = choose_device(self.device)

@@ -30,6 +30,8 @@ class SampledMolecule:
     replica_ns: float = 1.0
     """Length of a training replica."""
     batch_size: int = 256
+    fine_tuning: int = 600
+    """Steps for acceptance; their cost is in energies."""
 
     @property
     def kinds(self) -> tuple:
@@ -42,7 +44,9 @@ SAMPLING_MOLECULES = {
     "alanine-dipeptide": SampledMolecule("Reference", packaged="alanine-dipeptide-exact"),
     "tetraalanine": SampledMolecule("Reference", blocks=(6,)),
     # A folded chain has no room for a turned backbone.
-    "chignolin": SampledMolecule("CPU", blocks=(8, 3), turned=0.0, replica_ns=0.25, batch_size=128),
+    "chignolin": SampledMolecule(
+        "CPU", blocks=(8, 3), turned=0.0, replica_ns=0.2, batch_size=128, fine_tuning=100
+    ),
 }
 
 

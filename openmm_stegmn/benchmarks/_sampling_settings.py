@@ -28,7 +28,7 @@ class SamplingSettings:
     training_ns: float = 50.0
     """Of plain dynamics that models are trained on, where none is packaged."""
     steps: int = 6000
-    """Of training by likelihood; fine-tuning for acceptance takes a tenth of them."""
+    """Of training by likelihood, which fine-tuning for acceptance follows."""
     device: str = "auto"
     """Of training."""
 

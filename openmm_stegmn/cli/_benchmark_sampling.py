@@ -43,7 +43,7 @@ def sampling(
         float,
         typer.Option(help="Plain dynamics that models are trained on where none is packaged, ns."),
     ] = 50.0,
-    steps: Annotated[int, typer.Option(help="Of that training; a tenth more to fine-tune.")] = 6000,
+    steps: Annotated[int, typer.Option(help="Of that training.")] = 6000,
     device: Device = "auto",
     processes: Processes = 1,
     at_once: Annotated[
