@@ -1,7 +1,7 @@
 """Hybrid simulation: the propagator that a user adds to OpenMM, and the reporter for it."""
 
 from ._backends import BACKENDS
-from ._compatibility import IncompatibleModelError
+from ._errors import IncompatibleModelError
 from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, Guard
 from ._propagator import STEGMNPropagator
 from ._reporter import HybridReporter

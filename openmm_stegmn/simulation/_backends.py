@@ -52,7 +52,7 @@ class BridgeForce:
         return self.callable.take_error() if self.callable is not None else None
 
 
-def build_bridge_force(backend, model, pairs, lengths, tries=None):
+def build_bridge_force(backend, model, embedding, tries=None):
     """Make the force through which a propagator calls its model.
 
     Parameters
@@ -61,9 +61,8 @@ def build_bridge_force(backend, model, pairs, lengths, tries=None):
         "auto" or one of `BACKENDS`.
     model : TrajectoryModel
         Copied; the caller's stays as it is.
-    pairs : numpy.ndarray (n_constraints, 2)
-    lengths : numpy.ndarray (n_constraints,)
-        In nm.
+    embedding : Embedding
+        Where the model's atoms are in the system.
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
 
@@ -79,12 +78,11 @@ def build_bridge_force(backend, model, pairs, lengths, tries=None):
             f"Unknown backend {backend!r}: expected 'auto' or one of "
             f"{', '.join(map(repr, BACKENDS))}."
         )
-    pairs, lengths = torch.as_tensor(pairs), torch.as_tensor(lengths)
     own = copy.deepcopy(model).eval().requires_grad_(False)
     problem = None
     for name in BACKENDS if backend == "auto" else (backend,):
         try:
-            built = _BUILDERS[name](own, pairs, lengths, tries)
+            built = _BUILDERS[name](own, embedding, tries)
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
@@ -93,6 +91,7 @@ def build_bridge_force(backend, model, pairs, lengths, tries=None):
                 f"{problem} Using openmm.PythonForce instead (backend 'python').", stacklevel=3
             )
         built.force.setName(BRIDGE_NAME)
+        built.force.setUsesPeriodicBoundaryConditions(embedding.periodic)
         return built
     raise RuntimeError(str(problem))
 
@@ -139,17 +138,17 @@ def _silent_root_logger():
         logging.disable(before)
 
 
-def _python_torch_force(model, pairs, lengths, tries):
+def _python_torch_force(model, embedding, tries):
     module = import_openmmtorch()
     if not hasattr(module, "PythonTorchForce"):
         raise BackendMissing(
             "This openmm-torch has no PythonTorchForce: it needs one built after June 2026."
         )
-    call = PythonBridge(eager_bridge(model, pairs, lengths, tries), model, tries)
+    call = PythonBridge(eager_bridge(model, embedding, tries), model, embedding, tries)
     return BridgeForce(module.PythonTorchForce(call, {PHASE_PARAMETER: 0.0}), "python-torch", call)
 
 
-def _torch_force(model, pairs, lengths, tries):
+def _torch_force(model, embedding, tries):
     module = import_openmmtorch()
     if not hasattr(module, "TorchForce"):
         raise BackendMissing("This openmm-torch has no TorchForce.")
@@ -158,19 +157,19 @@ def _torch_force(model, pairs, lengths, tries):
     with warnings.catch_warnings():
         # TorchScript is deprecated, but it is what a TorchForce takes.
         warnings.simplefilter("ignore", DeprecationWarning)
-        force = module.TorchForce(scripted_bridge(model.cpu(), pairs, lengths, tries))
+        force = module.TorchForce(scripted_bridge(model.cpu(), embedding, tries))
     force.setOutputsForces(True)
     force.addGlobalParameter(PHASE_PARAMETER, 0.0)
     return BridgeForce(force, "torch", None)
 
 
-def _python_force(model, pairs, lengths, tries):
+def _python_force(model, embedding, tries):
     if not hasattr(openmm, "PythonForce"):
         raise BackendMissing(
             "openmm.PythonForce needs OpenMM 8.5 or later, found "
             f"{openmm.Platform.getOpenMMVersion()}."
         )
-    call = PythonBridge(eager_bridge(model, pairs, lengths, tries), model, tries)
+    call = PythonBridge(eager_bridge(model, embedding, tries), model, embedding, tries)
     return BridgeForce(openmm.PythonForce(call, {PHASE_PARAMETER: 0.0}), "python", call)
 
 

@@ -5,9 +5,10 @@ import warnings
 
 from ._backends import build_bridge_force
 from ._bridge import noise_arrays
-from ._compatibility import check_fit, check_integrator, leftover_bridge, steps_per_frame
+from ._compatibility import check_integrator, leftover_bridge, steps_per_frame
 from ._constraints import system_constraints, worst_constraint_error
 from ._drawing import check_tries, model_at_time
+from ._fit import check_fit
 from ._guard import DEFAULT_ENERGY_THRESHOLD, Guard, kind_of_jump
 from ._jump_integrator import JumpIntegrator
 from ._member import ACCEPTED, BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS
@@ -47,7 +48,8 @@ class STEGMNPropagator(HybridStepping):
         Gets one more force, in group 31, which physics never sees. Make the Context afterwards.
     topology : openmm.app.Topology
     model : TrajectoryModel
-        Trained for these atoms, masses and constraints.
+        Trained for these atoms, masses and constraints. They may be a part of the system, such as
+        the solute: the others are where they were after a jump.
     integrator : openmm.Integrator
         What makes the physical steps. Owned by the propagator from now on.
     md_frames : int
@@ -74,6 +76,9 @@ class STEGMNPropagator(HybridStepping):
         model's own.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
+    atoms : sequence of int or MDAnalysis.AtomGroup, optional
+        Particles that are the model's atoms, in its order; whole molecules. Default: all, or the
+        one stretch of the topology that has the names of the model's atoms.
     seed : int, optional
         Of every random number here: given to the integrator too. Default: as the integrator is.
 
@@ -103,6 +108,7 @@ class STEGMNPropagator(HybridStepping):
         tries=None,
         jump_time=None,
         constraint_tolerance=1e-5,
+        atoms=None,
         seed=None,
     ):
         jump_guard = Guard(guard, float(energy_threshold))
@@ -112,7 +118,7 @@ class STEGMNPropagator(HybridStepping):
                 f"constraint_tolerance must be a positive number, found {constraint_tolerance}."
             )
         check_integrator(integrator)
-        check_fit(system, topology, model)
+        embedding = check_fit(system, topology, model, atoms)
         model = model_at_time(model, guard, jump_time)
         tries = check_tries(model, guard, velocities, tries)
         schedule = Schedule(
@@ -133,7 +139,7 @@ class STEGMNPropagator(HybridStepping):
             )
         self._pairs, self._lengths = system_constraints(system)
         leftover = leftover_bridge(system)
-        bridge = build_bridge_force(backend, model, self._pairs, self._lengths, tries)
+        bridge = build_bridge_force(backend, model, embedding, tries)
 
         super().__init__()
         tolerance, mass = float(constraint_tolerance), resting_mass(system)

@@ -1,12 +1,14 @@
 """The callable that OpenMM's Python forces run and pickle."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import torch
 from openmm import unit
 
 from ._bridge import PHASE_PARAMETER
+from ._embedding import Embedding
 from ._make_bridge import eager_bridge
 
 
@@ -23,22 +25,22 @@ class PythonBridge:
 
     Parameters
     ----------
-    bridge : JumpBridge or MoveBridge
+    bridge : torch.nn.Module
+        Of `eager_bridge`.
     model : TrajectoryModel
+    embedding : Embedding
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
     """
 
-    def __init__(self, bridge, model, tries=None):
-        self._bridge, self._tries = bridge, tries
+    def __init__(self, bridge, model, embedding, tries=None):
+        self._bridge, self._embedding, self._tries = bridge, embedding, tries
         self._lag = model.jump_frames if model.has_density else None
         self._source = None if model.source is None else str(model.source)
         self._sha256 = model.sha256
-        self._pairs = bridge.pairs.tolist()
-        self._lengths = bridge.lengths.tolist()
         self._error = None
         self._keeps_errors = True
-        self._nothing = np.zeros((model.spec.n_atoms, 3))
+        self._nothing = np.zeros((embedding.n_particles, 3))
 
     def __call__(self, state, positions=None):
         """Answer OpenMM: an energy and forces (see the phases of the bridge)."""
@@ -54,7 +56,10 @@ class PythonBridge:
                     positions = torch.as_tensor(
                         state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
                     )
-                energy, forces = self._bridge(positions, torch.tensor(phase))
+                inputs = (positions, torch.tensor(phase))
+                if self._embedding.periodic:
+                    inputs = (positions, _box(state), torch.tensor(phase))
+                energy, forces = self._bridge(*inputs)
                 return float(energy), (forces.to(positions) if as_tensor else forces.cpu().numpy())
         except BaseException as error:  # whatever it is, it must not cut a step in two
             if not self._keeps_errors:
@@ -72,8 +77,7 @@ class PythonBridge:
         return {
             "source": self._source,
             "sha256": self._sha256,
-            "pairs": self._pairs,
-            "lengths": self._lengths,
+            "embedding": asdict(self._embedding),
             "tries": self._tries,
             "lag": self._lag,
         }
@@ -81,9 +85,10 @@ class PythonBridge:
     def __setstate__(self, state):
         self._bridge = None
         self._source, self._sha256 = state["source"], state["sha256"]
-        self._pairs, self._lengths = state["pairs"], state["lengths"]
+        self._embedding = Embedding(**state["embedding"])
         self._tries, self._lag = state["tries"], state["lag"]
         self._error = None
+        self._nothing = np.zeros((self._embedding.n_particles, 3))
         # No propagator knows this copy, so nobody would raise an error that it kept.
         self._keeps_errors = False
 
@@ -105,7 +110,10 @@ class PythonBridge:
             )
         if model.has_density:
             model = model.at_lag(self._lag)
-        pairs = torch.tensor(self._pairs, dtype=torch.int64).reshape(-1, 2)
-        lengths = torch.tensor(self._lengths, dtype=torch.float64)
-        self._bridge = eager_bridge(model, pairs, lengths, self._tries)
-        self._nothing = np.zeros((model.spec.n_atoms, 3))
+        self._bridge = eager_bridge(model, self._embedding, self._tries)
+
+
+def _box(state):
+    """Box vectors (3, 3), nm."""
+    box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    return torch.as_tensor(np.array(box))

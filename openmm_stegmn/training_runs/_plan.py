@@ -8,7 +8,7 @@ import torch
 
 from ..data import WindowSet, check_same_interval, describe_molecule, hold_out
 from ..models import ModelSpec, build_model
-from ..simulation._compatibility import check_fit
+from ..simulation._fit import check_fit
 from ._geometry import check_geometry
 from ._settings import TrainSettings
 

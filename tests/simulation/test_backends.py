@@ -14,7 +14,7 @@ from openmm import app, unit
 from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.simulation import STEGMNPropagator
 from openmm_stegmn.simulation._bridge import PHASE_CHECK
-from openmm_stegmn.simulation._constraints import system_constraints
+from openmm_stegmn.simulation._embedding import Embedding
 from openmm_stegmn.simulation._jump_bridge import PHASE_JUMP, PHASE_TURN
 from openmm_stegmn.simulation._make_bridge import scripted_bridge
 
@@ -159,8 +159,8 @@ def test_a_jump_leaves_no_graph_behind():
     """TorchForce freezes the module and asks for gradients: each jump once kept 16 MB for good."""
     topology, system, positions = peptide()
     model = build_model(spec_for(topology, system)).requires_grad_(False)
-    pairs, lengths = map(torch.as_tensor, system_constraints(system))
-    bridge = torch.jit.freeze(scripted_bridge(model, pairs, lengths).eval())
+    embedding = Embedding.of(system, range(system.getNumParticles()))
+    bridge = torch.jit.freeze(scripted_bridge(model, embedding).eval())
     shown = torch.tensor(positions.value_in_unit(unit.nanometer), dtype=torch.float64)
     shown.requires_grad_(True)
     for phase in (*range(1, model.history + 1), PHASE_JUMP, PHASE_CHECK, PHASE_TURN):

@@ -1,0 +1,103 @@
+"""A bridge for a part of a system, and in a periodic box; see `Bridge` for how and why.
+
+OpenMM shows all particles and reads a displacement of each; the model sees and moves its own. In a
+box, OpenMM keeps molecules whole but may put each into another image from one frame to the next,
+and so may the physics, which do not mind. The model does: of each molecule, the image is taken that
+is nearest to where it was in the frame that was shown before; in the first frame, nearest to the
+first molecule.
+"""
+
+from typing import Final
+
+import torch
+from torch import nn
+
+from ._jump_bridge import PHASE_JUMP
+from ._move_bridge import PHASE_PROPOSE
+
+
+class PartBridge(nn.Module):
+    """A bridge that is shown all particles of a system without a box.
+
+    Parameters
+    ----------
+    bridge : Bridge
+        For the model's atoms alone.
+    atoms : torch.Tensor (n_atoms,), int64
+        Their particles.
+    n_particles : int
+    """
+
+    def __init__(self, bridge, atoms, n_particles):
+        super().__init__()
+        self.bridge = bridge
+        self.register_buffer("atoms", atoms)
+        nothing = torch.zeros(n_particles, 3, dtype=torch.float64)
+        self.register_buffer("nothing", nothing)
+
+    def forward(self, positions: torch.Tensor, phase: torch.Tensor):
+        """Answer positions (n_particles, 3) nm and a phase with an energy () and forces
+        (n_particles, 3)."""
+        shown = positions.data.to(self.nothing).index_select(0, self.atoms)
+        answer, change = self.bridge(shown, phase)
+        return answer, self.nothing.index_copy(0, self.atoms, change)
+
+
+class PeriodicBridge(nn.Module):
+    """A bridge that is shown all particles of a periodic system, and the box.
+
+    Parameters
+    ----------
+    bridge : Bridge
+        For the model's atoms alone.
+    atoms : torch.Tensor (n_atoms,), int64
+        Their particles.
+    n_particles : int
+    molecules : torch.Tensor (n_atoms,), int64
+        Number of the molecule that each atom belongs to.
+    history : int
+        Frames that are shown before a jump; 0 for moves.
+    """
+
+    # TorchScript sees class constants, not the module's globals.
+    jump_phase: Final[int] = PHASE_JUMP
+    propose_phase: Final[int] = PHASE_PROPOSE
+
+    def __init__(self, bridge, atoms, n_particles, molecules, history):
+        super().__init__()
+        self.bridge = bridge
+        self.history: int = history
+        self.register_buffer("atoms", atoms)
+        self.register_buffer("molecules", molecules)
+        belongs = torch.nn.functional.one_hot(molecules).T.double()
+        self.register_buffer("average", belongs / belongs.sum(1, keepdim=True))
+        self.register_buffer("centres", torch.zeros(len(belongs), 3, dtype=torch.float64))
+        nothing = torch.zeros(n_particles, 3, dtype=torch.float64)
+        self.register_buffer("nothing", nothing)
+
+    def forward(self, positions: torch.Tensor, box: torch.Tensor, phase: torch.Tensor):
+        """Answer positions (n_particles, 3) nm, box vectors (3, 3) nm and a phase with an energy ()
+        and forces (n_particles, 3)."""
+        now = int(phase.item())
+        shown = positions.data.to(self.nothing).index_select(0, self.atoms)
+        in_window = now > 0 and now <= self.history
+        if in_window or now == self.jump_phase or now == self.propose_phase:
+            first = now == 1 or now == self.propose_phase
+            shown = self.continued(shown, box.data.to(self.nothing), first)
+        answer, change = self.bridge(shown, phase)
+        return answer, self.nothing.index_copy(0, self.atoms, change)
+
+    def continued(self, shown: torch.Tensor, box: torch.Tensor, first: bool):
+        """The images (n_atoms, 3) of molecules that are nearest to where they were."""
+        centres = torch.matmul(self.average, shown)
+        near = self.centres
+        if first:
+            near = centres[:1].expand_as(centres)
+        # Box vectors are lower triangular. Kept as a shift, which is zero where nothing is.
+        shift = torch.zeros_like(centres)
+        for axis in range(3):
+            row = 2 - axis
+            images = torch.round((centres + shift - near)[:, row] / box[row, row])
+            shift = shift - images.unsqueeze(1) * box[row]
+        self.centres.copy_(centres + shift)
+        return shown + shift.index_select(0, self.molecules)
