@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +73,13 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 256,
     learning_rate: Annotated[float, typer.Option(help="At its peak.")] = 2e-3,
     seed: Annotated[int, typer.Option(help="Of initial weights and the order of windows.")] = 2026,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop after so many validations, 50 steps each, without a lower loss.",
+            show_default="never",
+        ),
+    ] = None,
     fine_tune: Annotated[
         int | None,
         typer.Option(
@@ -88,12 +93,19 @@ def train(
     output_file: Annotated[
         Path, typer.Option("--output", "-o", help="Model file to write.")
     ] = Path("model.safetensors"),
-    overwrite: Annotated[bool, typer.Option(help="Replace an existing model file.")] = False,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with the same training after it was stopped.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace an existing model file, and the folder of its training.")
+    ] = False,
 ) -> None:
     """Train a model on your own trajectories, and measure it on a part that is held out.
 
     Of three trajectories or more whole ones are held out, else the last fifth of each: half of it
-    chooses the weights, half is measured on.
+    chooses the weights, half is measured on. Beside model.safetensors the folder model.training
+    gets checkpoints, a table of losses (and what TensorBoard reads, if it is installed) and the
+    learning curve.
     """
     given = {
         name for name in context.params
@@ -106,17 +118,20 @@ def train(
         from ..models import save_model
         from ..systems import build_system, load_system
         from ..training import TrainingConfig
-        from ..training_runs import TrainSettings, train_on
+        from ..training_runs import TrainSettings, check_folder, train_on, training_folder
 
         torch.set_num_threads(threads)
         try:
             check_output(output_file, overwrite)
+            folder = training_folder(output_file)
+            check_folder(folder, resume, overwrite)
             settings = TrainSettings(
                 target=target, model=model, config=parse_options(option or ()), history=history,
                 frame_interval=frame_interval, times=parse_times(times), components=components,
                 block=block, temperature=temperature, fine_tune=fine_tune, device=device,
                 training=TrainingConfig(
-                    steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed
+                    steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+                    patience=patience,
                 ),
             )  # fmt: skip
             if system is None:
@@ -129,11 +144,11 @@ def train(
             else:
                 molecule = load_system(topology, system)
             trajectories = read_trajectories(trajectory, molecule.topology)
-            # Lightning's progress bar writes to stdout.
-            with contextlib.redirect_stdout(sys.stderr), counted("steps") as update:
+            with counted("steps") as update:
                 result = train_on(
                     molecule, trajectories, settings, progress=messages.is_terminal,
                     tuned=_bar(update) if messages.is_terminal else None,
+                    folder=folder, resume=resume, overwrite=overwrite,
                 )  # fmt: skip
             save_model(result.model, output_file)
         except ValueError as error:
@@ -141,13 +156,18 @@ def train(
         except (OSError, RuntimeError) as error:
             fail(str(error), FAILED)
         except KeyboardInterrupt:
-            fail("interrupted; nothing has been written", INTERRUPTED)
+            fail(
+                "interrupted; no model has been written"
+                + (", the same command with --resume goes on" if folder.exists() else ""),
+                INTERRUPTED,
+            )
     from ._train_table import train_table
 
     output.print(train_table(result))
     print(result.verdict)
     messages.print(
-        f"Saved {output_file}{_how_to_run(context, given, result.model)}",
+        f"Saved {output_file}, and how it was trained in {folder}"
+        f"{_how_to_run(context, given, result.model)}",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 

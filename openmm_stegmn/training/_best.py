@@ -21,8 +21,8 @@ class KeepBest(lightning.Callback):
 
     @torch.no_grad()
     def on_train_start(self, trainer, module):
-        """Look at the weights before training."""
-        if self._batches is None:
+        """Look at the weights before training, unless this is how training goes on."""
+        if self._batches is None or self._weights is not None:
             return
         sizes, losses = [], []
         for index in self._batches:
@@ -35,6 +35,14 @@ class KeepBest(lightning.Callback):
     def on_validation_epoch_end(self, trainer, module):
         """Compare with the best so far."""
         self._keep(trainer.callback_metrics["validation"].item(), module)
+
+    def state_dict(self):
+        """What a checkpoint holds."""
+        return {"loss": self.loss, "weights": self._weights}
+
+    def load_state_dict(self, state):
+        """Inverse of :meth:`state_dict`."""
+        self.loss, self._weights = state["loss"], state["weights"]
 
     def _keep(self, loss, module):
         if loss < self.loss:

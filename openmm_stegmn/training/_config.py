@@ -25,6 +25,8 @@ class TrainingConfig:
     are driven, or not at equilibrium."""
     validate_every: int = 50
     """Steps between two looks at the validation windows, if there are any."""
+    patience: int | None = None
+    """Validations in a row without a lower loss after which training stops early; None: never."""
     seed: int = 2026
     """Of the order of windows. Initial weights come from torch's seed when the model is built."""
 
@@ -32,5 +34,7 @@ class TrainingConfig:
         for name in ("steps", "batch_size", "learning_rate", "gradient_clip", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.patience is not None and not self.patience >= 1:
+            raise ValueError(f"patience must be at least 1, got {self.patience}")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay must be in [0, 1), got {self.average_decay}")

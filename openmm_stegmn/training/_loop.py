@@ -2,16 +2,22 @@
 
 import warnings
 from functools import partial
+from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
-from torch.utils.data import DataLoader, RandomSampler
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from torch.utils.data import DataLoader
 
 from ..data import WindowSet, reverse_time
 from ._best import KeepBest
 from ._config import TrainingConfig
+from ._logs import CHECKPOINT, draw_curve, loggers
+from ._order import WindowOrder
+from ._progress import StepsBar
 from ._proposal_task import ProposalTask
+from ._record import Record
+from ._stop_early import StopEarly
 from ._tasks import PositionTask, TorsionTask
 
 # Windows that least squares sees, and that validation looks at: more change nothing that counts.
@@ -27,6 +33,9 @@ def train(
     validation: WindowSet | None = None,
     accelerator="auto",
     progress=True,
+    folder: Path | None = None,
+    resume=False,
+    callbacks=(),
 ):
     """Train a model in place.
 
@@ -46,6 +55,19 @@ def train(
         Lightning's: ``"auto"``, ``"cpu"``, ``"gpu"``.
     progress : bool
         Show a progress bar.
+    folder : Path, optional
+        Existing folder for a checkpoint at each validation, logs (a table, and what TensorBoard
+        reads if it is installed) and the learning curve.
+    resume : bool
+        Go on from the checkpoint in the folder, if there is one, with the same model, windows and
+        config: on the CPU the result is that of training that was never stopped.
+    callbacks : sequence of lightning.Callback
+        Those that look at a validation see the averaged weights.
+
+    Raises
+    ------
+    ValueError
+        If training is to stop early and there are no validation windows to tell when.
 
     Returns
     -------
@@ -53,6 +75,10 @@ def train(
         The same model, on the CPU, in evaluation mode, with the averaged weights.
     """
     config = config or TrainingConfig()
+    if config.patience is not None and validation is None:
+        raise ValueError(
+            f"patience = {config.patience}: expected validation windows, which tell when to stop"
+        )
     _fit(model, windows, config, accelerator)
     if not model.closed_form:
         kind = _task(model)
@@ -60,30 +86,56 @@ def train(
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
         loaders = _loaders(task, config)
+        resume = folder is not None and resume and (folder / CHECKPOINT).is_file()
         best = KeepBest(*loaders[1:])
-        # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
-        averaging = WeightAveraging(
-            use_buffers=False, avg_fn=partial(_average, config.average_decay)
-        )
         trainer = lightning.Trainer(
             max_steps=config.steps, accelerator=accelerator, devices=1,
             gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
-            callbacks=[best, averaging], num_sanity_val_steps=0,
-            val_check_interval=config.validate_every, check_val_every_n_epoch=None,
-            logger=False, enable_checkpointing=False, enable_model_summary=False,
+            callbacks=[best, *callbacks, *_callbacks(config, folder, progress)],
+            num_sanity_val_steps=0,
+            # The last steps, fewer than those between two validations, are validated too.
+            reload_dataloaders_every_n_epochs=1,
+            logger=False if folder is None else loggers(folder, resume),
+            enable_checkpointing=folder is not None, enable_model_summary=False,
         )  # fmt: skip
-        with warnings.catch_warnings():
-            # Numbers need no worker processes.
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            try:
-                trainer.fit(task, *loaders)
-            except SystemExit as stop:
-                # what Lightning makes of Ctrl-C
-                if isinstance(stop.__context__, KeyboardInterrupt):
-                    raise KeyboardInterrupt from stop
-                raise
+        _run(trainer, task, loaders, folder / CHECKPOINT if resume else None)
         best.restore(model)
+        if folder is not None:
+            draw_curve(folder)
     return model.cpu().eval()
+
+
+def _callbacks(config, folder, progress):
+    # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
+    found = [WeightAveraging(use_buffers=False, avg_fn=partial(_average, config.average_decay))]
+    if config.patience is not None:
+        found.append(StopEarly(config.patience))
+    if progress:
+        found.append(StepsBar())
+    if folder is not None:
+        # One file, which the next replaces in one go
+        name = CHECKPOINT.removesuffix(ModelCheckpoint.FILE_EXTENSION)
+        found.append(
+            ModelCheckpoint(
+                folder, name, save_on_train_epoch_end=True, enable_version_counter=False
+            )
+        )
+        found.append(Record())
+    return found
+
+
+def _run(trainer, task, loaders, checkpoint):
+    with warnings.catch_warnings():
+        # Numbers need no worker processes. The folder is where checkpoints are meant to be.
+        for message in (".*does not have many workers.*", ".*exists and is not empty.*"):
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            trainer.fit(task, *loaders, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as stop:
+            # what Lightning makes of Ctrl-C
+            if isinstance(stop.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from stop
+            raise
 
 
 def _task(model):
@@ -117,12 +169,8 @@ def _loaders(task, config):
     # Only numbers of windows are loaded: the frames stay on the device that trains.
     directions = 2 if config.time_reversal else 1
     numbers = range(len(task.windows) * task.variants * directions)
-    generator = torch.Generator().manual_seed(config.seed)
-    sampler = RandomSampler(
-        numbers, replacement=True, num_samples=config.steps * config.batch_size,
-        generator=generator,
-    )  # fmt: skip
-    loaders = [DataLoader(numbers, batch_size=config.batch_size, sampler=sampler)]
+    order = WindowOrder(len(numbers), config, lambda: task.global_step)
+    loaders = [DataLoader(numbers, batch_size=config.batch_size, sampler=order)]
     if task.validation is not None:
         # No gradients: more windows at a time take no more memory.
         numbers = range(len(task.validation) * task.variants)

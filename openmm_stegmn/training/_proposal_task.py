@@ -40,6 +40,14 @@ class ProposalTask(JumpTask):
         self.log_lags = torch.stack([log_lag(lag) for lag in self.model.lags])
         self.random = torch.Generator().manual_seed(self.config.seed)
 
+    def on_save_checkpoint(self, checkpoint):
+        """Keep the state of the random numbers that blocks are drawn by."""
+        checkpoint["random"] = self.random.get_state()
+
+    def on_load_checkpoint(self, checkpoint):
+        """Go on with the random numbers that would have followed."""
+        self.random.set_state(checkpoint["random"])
+
     @property
     def variants(self):
         """One for each time."""

@@ -61,13 +61,13 @@ class JumpTask(lightning.LightningModule, ABC):
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""
         loss = self.loss(*self.example(self.windows, index))
-        self.log("loss", loss, prog_bar=True)
+        self.log("loss", loss, prog_bar=True, logger=False)
         return loss
 
     def validation_step(self, index, _):
         """Loss of validation windows."""
         loss = self.loss(*self.example(self.validation, index))
-        self.log("validation", loss, prog_bar=True, batch_size=len(index))
+        self.log("validation", loss, prog_bar=True, logger=False, batch_size=len(index))
 
     def example(self, windows, index):
         """What a loss takes: windows and targets of some numbers."""

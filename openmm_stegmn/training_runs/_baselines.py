@@ -29,42 +29,72 @@ def baselines(spec, n_bonds: int) -> list[str]:
     return names
 
 
-def compare(model, windows, config: TrainingConfig, device: str) -> dict[str, Accuracy]:
-    """Accuracy on the test windows: of the baselines, fitted on the training ones, and the model.
+def fit_baselines(model, windows, config: TrainingConfig, device: str) -> dict:
+    """Baselines of a model, fitted on training windows.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    windows : WindowSet
+    config : TrainingConfig
+    device : str
+        ``"cpu"`` or ``"cuda"``, where they are fitted.
+
+    Returns
+    -------
+    dict of TrajectoryModel
+        By name, on the CPU; without the model's own architecture.
+    """
+    fitted = {}
+    for name in baselines(model.spec, model.context.body.n_bonds):
+        if name != model.spec.architecture:
+            spec = dataclasses.replace(model.spec, architecture=name, config={}, provenance={})
+            fitted[name] = train(
+                build_model(spec), windows, config,
+                accelerator="gpu" if device == "cuda" else "cpu", progress=False,
+            )  # fmt: skip
+    return fitted
+
+
+def compare(model, fitted: dict, test, device: str) -> dict[str, Accuracy]:
+    """Accuracy on test windows: of the baselines and the model.
 
     Parameters
     ----------
     model : TrajectoryModel
         Trained; on the CPU again afterwards.
-    windows : dict of WindowSet
-    config : TrainingConfig
+    fitted : dict of TrajectoryModel
+        See :func:`fit_baselines`.
+    test : WindowSet
     device : str
         ``"cpu"`` or ``"cuda"``.
     """
-    test, accuracies = windows["test"].subset(_TESTED), {}
-    for name in baselines(model.spec, model.context.body.n_bonds):
-        if name != model.spec.architecture:
-            spec = dataclasses.replace(model.spec, architecture=name, config={})
-            baseline = train(
-                build_model(spec), windows["training"], config,
-                accelerator="gpu" if device == "cuda" else "cpu", progress=False,
-            )  # fmt: skip
-            accuracies[name] = evaluate(baseline.to(device), test)
-    accuracies[model.spec.architecture] = evaluate(model.to(device), test)
+    test = test.subset(_TESTED)
+    return {
+        name: _accuracy(each, test, device)
+        for name, each in {**fitted, model.spec.architecture: model}.items()
+    }
+
+
+def _accuracy(model, test, device):
+    found = evaluate(model.to(device), test)
     model.cpu()
-    return accuracies
+    return found
+
+
+def judged_by(model):
+    """What a model is judged by: its name, unit, and how to take it from an :class:`Accuracy`.
+
+    The error of torsions for a model that turns bonds, else that of positions.
+    """
+    if model.kinematics == "articulated" and model.context.body.n_bonds:
+        return "torsion RMSE", "°", lambda a: a.mean_torsion_rmse
+    return "position RMSE", " Å", lambda a: a.position_mse**0.5
 
 
 def verdict(model, accuracies: dict[str, Accuracy]) -> str:
-    """One sentence: how far the model is below the best baseline, and whether to use it.
-
-    By the error of torsions for a model that turns bonds, else by that of positions.
-    """
-    name = model.spec.architecture
-    if model.kinematics == "articulated" and model.context.body.n_bonds:
-        what, unit, measure = "torsion RMSE", "°", lambda a: a.mean_torsion_rmse
-    else:
-        what, unit, measure = "position RMSE", " Å", lambda a: a.position_mse**0.5
+    """One sentence: how far the model is below the best baseline, and whether to use it."""
+    name, (what, unit, measure) = model.spec.architecture, judged_by(model)
     errors = {other: measure(accuracy) for other, accuracy in accuracies.items()}
     own = errors[name]
     if len(errors) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..training import (
     Acceptance,
@@ -14,8 +15,10 @@ from ..training import (
     record_provenance,
     train,
 )
-from ._baselines import compare, verdict
+from ._baselines import compare, fit_baselines, verdict
+from ._folder import check_folder, open_folder
 from ._plan import plan_training
+from ._ratio import RatioToBaseline
 from ._settings import TrainSettings
 
 # Frames that acceptance is measured from, and that fine-tuning is validated on
@@ -37,8 +40,9 @@ class TrainResult:
 
 
 def train_on(
-    molecule, trajectories, settings: TrainSettings | None = None, *, progress=True, tuned=None
-) -> TrainResult:
+    molecule, trajectories, settings: TrainSettings | None = None, *, progress=True, tuned=None,
+    folder: str | Path | None = None, resume=False, overwrite=False,
+) -> TrainResult:  # fmt: skip
     """Train a model of a molecule on trajectories, and measure it on a held-out part of them.
 
     Parameters
@@ -54,11 +58,19 @@ def train_on(
         Show a progress bar of training.
     tuned : callable, optional
         Called in fine-tuning with steps done, steps in all, and acceptance.
+    folder : path, optional
+        Made for a checkpoint at each validation, logs and the learning curve.
+    resume : bool
+        Go on with the training in the folder, which must be of the same settings and data. On the
+        CPU the model is the one that training without a stop gives.
+    overwrite : bool
+        Delete the training in the folder, and begin again.
 
     Raises
     ------
     ValueError
-        Before anything is trained: see :func:`plan_training`.
+        Before anything is trained: see :func:`plan_training`; or if the folder is not empty, or
+        holds the training of something else.
 
     Examples
     --------
@@ -67,12 +79,23 @@ def train_on(
     >>> save_model(result.model, "mine.safetensors")
     """
     settings = TrainSettings() if settings is None else settings
+    if folder is not None:
+        folder = Path(folder)
+        check_folder(folder, resume, overwrite)
     plan = plan_training(molecule, trajectories, settings)
+    if folder is not None:
+        open_folder(folder, _record(settings, trajectories), resume, overwrite)
     device = choose_device(settings.device)
-    windows = plan.windows
-    model = train(
-        plan.model, windows["training"], settings.training, validation=windows["validation"],
-        accelerator="gpu" if device == "cuda" else "cpu", progress=progress,
+    windows, config, model = plan.windows, settings.training, plan.model
+    fitted, watching = {}, []
+    if not model.has_density:
+        fitted = fit_baselines(model, windows["training"], config, device)
+        if fitted and not model.closed_form:
+            watching = [RatioToBaseline(model, fitted, windows["validation"])]
+    train(
+        model, windows["training"], config, validation=windows["validation"],
+        accelerator="gpu" if device == "cuda" else "cpu", progress=progress, folder=folder,
+        resume=resume, callbacks=watching,
     )  # fmt: skip
     accuracies = acceptance = None
     if model.has_density:
@@ -91,18 +114,31 @@ def train_on(
         )
         metrics = {"acceptance": acceptance.as_dict()}
     else:
-        accuracies = compare(model, windows, settings.training, device)
+        accuracies = compare(model, fitted, windows["test"], device)
         sentence = verdict(model, accuracies)
         metrics = {"accuracy": {name: each.as_dict() for name, each in accuracies.items()}}
     record_provenance(
         model,
-        trajectories=[{"source": each.source, "frames": len(each)} for each in trajectories],
-        recorded_every_ps=trajectories[0].interval,
+        **_data(trajectories),
         force_field=list(molecule.forcefields),
         settings=settings.as_dict(),
         **metrics,
     )
     return TrainResult(model, accuracies, acceptance, sentence)
+
+
+def _data(trajectories):
+    return {
+        "trajectories": [{"source": each.source, "frames": len(each)} for each in trajectories],
+        "recorded_every_ps": trajectories[0].interval,
+    }
+
+
+def _record(settings, trajectories):
+    """What a run depends on, a name a setting."""
+    record = settings.as_dict()
+    training = {f"training.{name}": value for name, value in record.pop("training").items()}
+    return record | training | _data(trajectories)
 
 
 def _some(windows):

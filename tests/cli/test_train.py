@@ -8,6 +8,7 @@ from pathlib import Path
 
 import openmm
 import pytest
+import torch
 from refusals import assert_refused
 from short_runs import molecule, short_runs
 from trajectory_files import write_trajectory
@@ -50,7 +51,7 @@ def invoke(*arguments, files=FILES, topology=PDB):
 
 def written(folder):
     """Files and what they hold, but for the hidden ones in which MDAnalysis keeps offsets."""
-    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+    return {path.name: path.is_file() and path.read_bytes() for path in folder.glob("[!.]*")}
 
 
 def run_with(result, *more):
@@ -69,7 +70,7 @@ def test_a_jump_model_runs(folder):
     assert (model.frame_interval, model.history, model.temperature) == (0.02, 3, 310)
     sources = [each["source"] for each in model.spec.provenance["trajectories"]]
     assert sources == list(FILES)
-    assert set(written(folder)) == {*FILES, "model.safetensors"}
+    assert set(written(folder)) == {*FILES, "model.safetensors", "model.training"}
     ran = run_with(result, "--length", "1", "--md-frames", "4", "--equilibration", "0.1",
                    "--guard", "none")  # fmt: skip
     assert ran.exit_code == 0, ran.output
@@ -109,7 +110,7 @@ def test_a_serialised_system(folder):
 def test_defaults_are_those_of_the_settings():
     options = {name: each.default for name, each in inspect.signature(train).parameters.items()}
     settings, config = TrainSettings(), TrainingConfig()
-    for name in ("steps", "batch_size", "learning_rate", "seed"):
+    for name in ("steps", "batch_size", "learning_rate", "seed", "patience"):
         assert options[name] == getattr(config, name)
     for name in ("target", "frame_interval", "times", "block", "components", "fine_tune",
                  "temperature", "device"):  # fmt: skip
@@ -165,11 +166,26 @@ def test_another_topology(folder):
     assert_refused(result, "part.xtc has 10 atoms, the topology 22")
 
 
-def test_interrupted(folder, monkeypatch):
+def test_interrupted_and_resumed(folder, monkeypatch):
+    training = ("--history", "3", *QUICK)
+
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("openmm_stegmn.models.stegmn.STEGMN.increments", interrupt)
-    result = invoke("--history", "3", *QUICK)
-    assert_refused(result, "interrupted; nothing has been written", code=130)
+    with monkeypatch.context() as patch:
+        patch.setattr("openmm_stegmn.models.stegmn.STEGMN.increments", interrupt)
+        result = invoke(*training)
+    assert_refused(result, "interrupted; no model", "the same command with --resume", code=130)
     assert not (folder / "model.safetensors").exists()
+    assert_refused(invoke(*training), "model.training: holds a training run; add --resume to go on")
+    changed = invoke(*training, "--seed", "7", "--resume")
+    assert_refused(changed, "its run has training.seed 2026, now it is 7")
+    assert invoke(*training, "--resume").exit_code == 0
+    resumed = load_model("model.safetensors").state_dict()
+    assert invoke(*training, "--overwrite").exit_code == 0
+    whole = load_model("model.safetensors").state_dict()
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+def test_nothing_to_resume(folder):
+    assert_refused(invoke("--resume"), "nothing to resume: no training run in model.training")

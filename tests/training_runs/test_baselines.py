@@ -9,7 +9,7 @@ from molecules import alkane, random_walk, toluene
 from openmm_stegmn.data import Trajectory, hold_out
 from openmm_stegmn.models import build_model
 from openmm_stegmn.training import Accuracy, TrainingConfig, evaluate, train
-from openmm_stegmn.training_runs._baselines import baselines, compare, verdict
+from openmm_stegmn.training_runs._baselines import baselines, compare, fit_baselines, verdict
 
 MOLECULE = alkane(5, hydrogens=False)
 POSITIONS = ["persistence", "linear", "linear-ar", "linear-ar-full"]
@@ -35,7 +35,8 @@ def test_all_are_measured_on_the_same_windows():
     ]
     windows = hold_out(trajectories, 2)
     model = train(build_model(MOLECULE.spec("torsion-linear-ar", history=2)), windows["training"])
-    found = compare(model, windows, TrainingConfig(), "cpu")
+    fitted = fit_baselines(model, windows["training"], TrainingConfig(), "cpu")
+    found = compare(model, fitted, windows["test"], "cpu")
     assert list(found) == [
         *POSITIONS, "torsion-linear", "torsion-linear-ar-full", "torsion-linear-ar"
     ]  # fmt: skip

@@ -1,0 +1,30 @@
+"""Numbers of a training run, sent to its loggers."""
+
+import lightning
+
+# Steps from one loss to the next: a GPU has to be waited for.
+_EVERY = 10
+
+
+class Record(lightning.Callback):
+    """Log losses by the optimiser steps that have been made.
+
+    Lightning's own count is one off after training has gone on from a checkpoint.
+    """
+
+    def on_train_batch_end(self, trainer, module, *_):
+        """Log the loss of a batch."""
+        if trainer.global_step % _EVERY == 0:
+            _log(trainer, {"loss": trainer.callback_metrics["loss"].item()})
+
+    def on_validation_end(self, trainer, module):
+        """Log what validation found."""
+        found = {name: value.item() for name, value in trainer.callback_metrics.items()}
+        found.pop("loss", None)
+        _log(trainer, found)
+
+
+def _log(trainer, metrics):
+    for logger in trainer.loggers:
+        logger.log_metrics(metrics, trainer.global_step)
+        logger.save()
