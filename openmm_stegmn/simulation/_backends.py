@@ -23,7 +23,7 @@ import openmm
 import torch
 
 from ._bridge import PHASE_PARAMETER
-from ._make_bridge import eager_bridge, scripted_bridge
+from ._make_bridge import scripted_bridge
 from ._python_bridge import PythonBridge
 
 BACKENDS = ("python-torch", "torch", "python")
@@ -52,7 +52,7 @@ class BridgeForce:
         return self.callable.take_error() if self.callable is not None else None
 
 
-def build_bridge_force(backend, model, embedding, tries=None):
+def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
     """Make the force through which a propagator calls its model.
 
     Parameters
@@ -65,6 +65,8 @@ def build_bridge_force(backend, model, embedding, tries=None):
         Where the model's atoms are in the system.
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
+    substeps : int
+        That such a move is walked in.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def build_bridge_force(backend, model, embedding, tries=None):
     problem = None
     for name in BACKENDS if backend == "auto" else (backend,):
         try:
-            built = _BUILDERS[name](own, embedding, tries)
+            built = _BUILDERS[name](own, embedding, tries, substeps)
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
@@ -138,17 +140,17 @@ def _silent_root_logger():
         logging.disable(before)
 
 
-def _python_torch_force(model, embedding, tries):
+def _python_torch_force(model, embedding, tries, substeps):
     module = import_openmmtorch()
     if not hasattr(module, "PythonTorchForce"):
         raise BackendMissing(
             "This openmm-torch has no PythonTorchForce: it needs one built after June 2026."
         )
-    call = PythonBridge(eager_bridge(model, embedding, tries), model, embedding, tries)
+    call = PythonBridge(model, embedding, tries, substeps)
     return BridgeForce(module.PythonTorchForce(call, {PHASE_PARAMETER: 0.0}), "python-torch", call)
 
 
-def _torch_force(model, embedding, tries):
+def _torch_force(model, embedding, tries, substeps):
     module = import_openmmtorch()
     if not hasattr(module, "TorchForce"):
         raise BackendMissing("This openmm-torch has no TorchForce.")
@@ -157,19 +159,19 @@ def _torch_force(model, embedding, tries):
     with warnings.catch_warnings():
         # TorchScript is deprecated, but it is what a TorchForce takes.
         warnings.simplefilter("ignore", DeprecationWarning)
-        force = module.TorchForce(scripted_bridge(model.cpu(), embedding, tries))
+        force = module.TorchForce(scripted_bridge(model.cpu(), embedding, tries, substeps))
     force.setOutputsForces(True)
     force.addGlobalParameter(PHASE_PARAMETER, 0.0)
     return BridgeForce(force, "torch", None)
 
 
-def _python_force(model, embedding, tries):
+def _python_force(model, embedding, tries, substeps):
     if not hasattr(openmm, "PythonForce"):
         raise BackendMissing(
             "openmm.PythonForce needs OpenMM 8.5 or later, found "
             f"{openmm.Platform.getOpenMMVersion()}."
         )
-    call = PythonBridge(eager_bridge(model, embedding, tries), model, embedding, tries)
+    call = PythonBridge(model, embedding, tries, substeps)
     return BridgeForce(openmm.PythonForce(call, {PHASE_PARAMETER: 0.0}), "python", call)
 
 

@@ -75,7 +75,7 @@ def model_at_time(model, guard, jump_time):
     return model.at_lag(round(frames))
 
 
-def check_tries(model, guard, velocities, tries):
+def check_tries(model, guard, velocities, tries, switch):
     """Trials in a Monte Carlo move, or None where jumps are none.
 
     Raises
@@ -85,6 +85,11 @@ def check_tries(model, guard, velocities, tries):
         moves would not be exact.
     """
     name = model.spec.architecture
+    if switch.switched and not makes_moves(model, guard):
+        raise ValueError(
+            f"switch_substeps={switch.substeps} is for Monte Carlo moves, which are drawn from a "
+            f"density of one frame with guard='metropolis': found {name!r} and guard={guard!r}."
+        )
     if not makes_moves(model, guard):
         if tries is None:
             return None
@@ -102,6 +107,13 @@ def check_tries(model, guard, velocities, tries):
             f"With guard='metropolis' {name!r} makes Monte Carlo moves, which are exact only with "
             f"velocities='maxwell': found velocities={velocities!r}."
         )
+    if switch.switched:
+        if tries not in (None, 1):
+            raise ValueError(
+                f"tries={tries}: a switched move is one trial a jump; leave tries out, or use more "
+                "jumps="
+            )
+        return 1
     tries = DEFAULT_TRIES if tries is None else tries
     if not isinstance(tries, Integral) or not 1 <= tries <= MOST_TRIES:
         raise ValueError(f"tries must be a whole number from 1 to {MOST_TRIES}, found {tries}.")

@@ -7,9 +7,10 @@ import torch
 from ._jump_bridge import JumpBridge, JumpCall
 from ._move_bridge import MoveBridge, TrialsCall
 from ._part_bridge import PartBridge, PeriodicBridge
+from ._switch_bridge import DensityCall, DrawCall, SwitchBridge, TurnCall
 
 
-def eager_bridge(model, embedding, tries=None):
+def eager_bridge(model, embedding, tries=None, substeps=1):
     """The bridge of a model, on its device.
 
     Parameters
@@ -18,13 +19,15 @@ def eager_bridge(model, embedding, tries=None):
     embedding : Embedding
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
+    substeps : int
+        That such a move is walked in.
     """
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
-    call = JumpCall(model) if tries is None else TrialsCall(model)
-    return _bridge(call, model, embedding, tries).to(device)
+    calls = [call(model) for call in _calls(tries, substeps)]
+    return _bridge(calls, model, embedding, tries, substeps).to(device)
 
 
-def scripted_bridge(model, embedding, tries=None):
+def scripted_bridge(model, embedding, tries=None, substeps=1):
     """Trace a model and script the bridge around it, for `openmmtorch.TorchForce`."""
     generator = torch.Generator().manual_seed(0)
     draw = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
@@ -34,23 +37,38 @@ def scripted_bridge(model, embedding, tries=None):
     with torch.no_grad(), warnings.catch_warnings():
         # The shapes that a trace takes for constants are constant here.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        if tries is None:
-            steps = 0.05 * draw(model.history, model.spec.n_atoms, 3)
-            window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
-            call, inputs = JumpCall(model), (window, base, draw(model.n_noise))
-        else:
-            call, inputs = TrialsCall(model), (base, draw(tries, model.n_noise))
-        traced = torch.jit.trace(call, inputs, check_trace=False)
-        return torch.jit.script(_bridge(traced, model, embedding, tries))
+        steps = 0.05 * draw(model.history, model.spec.n_atoms, 3)
+        window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
+        inputs = {
+            JumpCall: lambda: (window, base, draw(model.n_noise)),
+            TrialsCall: lambda: (base, draw(tries, model.n_noise)),
+            DrawCall: lambda: (base, draw(model.n_noise)),
+            TurnCall: lambda: (base, draw(len(model.folds))),
+            DensityCall: lambda: (base, draw(len(model.folds)), torch.ones_like(model.folds)),
+        }
+        traced = [
+            torch.jit.trace(call(model), inputs[call](), check_trace=False)
+            for call in _calls(tries, substeps)
+        ]
+        return torch.jit.script(_bridge(traced, model, embedding, tries, substeps))
 
 
-def _bridge(call, model, embedding, tries):
+def _calls(tries, substeps):
+    """What is asked of the model, in the order that the bridge takes it."""
+    if tries is None:
+        return (JumpCall,)
+    return (TrialsCall,) if substeps == 1 else (DrawCall, TurnCall, DensityCall)
+
+
+def _bridge(calls, model, embedding, tries, substeps):
     pairs = torch.tensor(embedding.pairs, dtype=torch.int64).reshape(-1, 2)
     lengths = torch.tensor(embedding.lengths, dtype=torch.float64)
     if tries is None:
-        bridge = JumpBridge(call, model, pairs, lengths)
+        bridge = JumpBridge(*calls, model, pairs, lengths)
+    elif substeps == 1:
+        bridge = MoveBridge(*calls, model, tries, pairs, lengths)
     else:
-        bridge = MoveBridge(call, model, tries, pairs, lengths)
+        bridge = SwitchBridge(calls, model, substeps, pairs, lengths)
     atoms, count = torch.tensor(embedding.atoms), embedding.n_particles
     if embedding.periodic:
         history = model.history if tries is None else 0

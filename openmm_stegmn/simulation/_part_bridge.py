@@ -14,6 +14,7 @@ from torch import nn
 
 from ._jump_bridge import PHASE_JUMP
 from ._move_bridge import PHASE_PROPOSE
+from ._switch_bridge import PHASE_BACK, PHASE_SUBSTEP
 
 
 class PartBridge(nn.Module):
@@ -62,6 +63,8 @@ class PeriodicBridge(nn.Module):
     # TorchScript sees class constants, not the module's globals.
     jump_phase: Final[int] = PHASE_JUMP
     propose_phase: Final[int] = PHASE_PROPOSE
+    substep_phase: Final[int] = PHASE_SUBSTEP
+    back_phase: Final[int] = PHASE_BACK
 
     def __init__(self, bridge, atoms, n_particles, molecules, history):
         super().__init__()
@@ -81,8 +84,9 @@ class PeriodicBridge(nn.Module):
         now = int(phase.item())
         shown = positions.data.to(self.nothing).index_select(0, self.atoms)
         in_window = now > 0 and now <= self.history
-        if in_window or now == self.jump_phase or now == self.propose_phase:
-            first = now == 1 or now == self.propose_phase
+        walking = now == self.substep_phase or now == self.back_phase
+        first = now == 1 or now == self.propose_phase
+        if in_window or now == self.jump_phase or first or walking:
             shown = self.continued(shown, box.data.to(self.nothing), first)
         answer, change = self.bridge(shown, phase)
         return answer, self.nothing.index_copy(0, self.atoms, change)

@@ -16,6 +16,8 @@ from ._move_integrator import MoveIntegrator
 from ._schedule import Schedule
 from ._statistics import FrameRecord, JumpStatistics, Origin
 from ._stepping import HybridStepping, in_kelvin
+from ._switch import Switch
+from ._switch_integrator import SwitchIntegrator
 from ._velocities import check_velocity_rule, resting_mass
 
 
@@ -74,6 +76,10 @@ class STEGMNPropagator(HybridStepping):
         ps, time by which a jump of approximate dynamics goes ahead: a whole number of frame
         intervals between the shortest and the longest that the model is trained for. Default: the
         model's own.
+    switch_substeps, switch_steps : int
+        For Monte Carlo moves of a solute in explicit solvent: walk each in so many sub-steps, with
+        so many physical steps between, so that the solvent can make room. Then
+        ``last_frame.energy_change`` is the work of the protocol.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     atoms : sequence of int or MDAnalysis.AtomGroup, optional
@@ -107,6 +113,8 @@ class STEGMNPropagator(HybridStepping):
         temperature=None,
         tries=None,
         jump_time=None,
+        switch_substeps=1,
+        switch_steps=10,
         constraint_tolerance=1e-5,
         atoms=None,
         seed=None,
@@ -120,7 +128,8 @@ class STEGMNPropagator(HybridStepping):
         check_integrator(integrator)
         embedding = check_fit(system, topology, model, atoms)
         model = model_at_time(model, guard, jump_time)
-        tries = check_tries(model, guard, velocities, tries)
+        switch = Switch(switch_substeps, switch_steps)
+        tries = check_tries(model, guard, velocities, tries, switch)
         schedule = Schedule(
             history=model.history,
             jump_frames=model.jump_frames if tries is None else 0,
@@ -139,20 +148,22 @@ class STEGMNPropagator(HybridStepping):
             )
         self._pairs, self._lengths = system_constraints(system)
         leftover = leftover_bridge(system)
-        bridge = build_bridge_force(backend, model, embedding, tries)
+        bridge = build_bridge_force(backend, model, embedding, tries, switch.substeps)
 
         super().__init__()
         tolerance, mass = float(constraint_tolerance), resting_mass(system)
         arrays = noise_arrays(model, tries or 1)
         if tries is None:
             jumper = JumpIntegrator(schedule, arrays, jump_guard, velocities, tolerance, mass)
+        elif switch.switched:
+            jumper = SwitchIntegrator(schedule, arrays, tolerance, mass)
         else:
             jumper = MoveIntegrator(schedule, tries, arrays, tolerance, mass)
         _share_seed(integrator, jumper, seed)
         groups = integrator.getIntegrationForceGroups()
         for member in (integrator, jumper):
             member.setIntegrationForceGroups(groups & PHYSICS_GROUPS)
-        self._set_up(integrator, jumper, bridge, schedule, temperature)
+        self._set_up(integrator, jumper, bridge, schedule, temperature, switch)
         if leftover is not None:
             system.removeForce(leftover)
         bridge.force.setForceGroup(BRIDGE_GROUP)
@@ -259,7 +270,9 @@ class STEGMNPropagator(HybridStepping):
         )
 
     def _guard_text(self):
-        if isinstance(self._jumper, MoveIntegrator):
+        if self._switch.switched:
+            return f"metropolis (with both densities; {self._switch})"
+        if self._tries is not None:
             return f"metropolis ({self._tries} tries, with both densities)"
         return str(self._guard)
 

@@ -25,16 +25,17 @@ class PythonBridge:
 
     Parameters
     ----------
-    bridge : torch.nn.Module
-        Of `eager_bridge`.
     model : TrajectoryModel
     embedding : Embedding
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
+    substeps : int
+        That such a move is walked in.
     """
 
-    def __init__(self, bridge, model, embedding, tries=None):
-        self._bridge, self._embedding, self._tries = bridge, embedding, tries
+    def __init__(self, model, embedding, tries=None, substeps=1):
+        self._embedding, self._tries, self._substeps = embedding, tries, substeps
+        self._bridge = eager_bridge(model, embedding, tries, substeps)
         self._lag = model.jump_frames if model.has_density else None
         self._source = None if model.source is None else str(model.source)
         self._sha256 = model.sha256
@@ -79,6 +80,7 @@ class PythonBridge:
             "sha256": self._sha256,
             "embedding": asdict(self._embedding),
             "tries": self._tries,
+            "substeps": self._substeps,
             "lag": self._lag,
         }
 
@@ -86,7 +88,8 @@ class PythonBridge:
         self._bridge = None
         self._source, self._sha256 = state["source"], state["sha256"]
         self._embedding = Embedding(**state["embedding"])
-        self._tries, self._lag = state["tries"], state["lag"]
+        self._tries, self._substeps = state["tries"], state["substeps"]
+        self._lag = state["lag"]
         self._error = None
         self._nothing = np.zeros((self._embedding.n_particles, 3))
         # No propagator knows this copy, so nobody would raise an error that it kept.
@@ -110,7 +113,7 @@ class PythonBridge:
             )
         if model.has_density:
             model = model.at_lag(self._lag)
-        self._bridge = eager_bridge(model, self._embedding, self._tries)
+        self._bridge = eager_bridge(model, self._embedding, self._tries, self._substeps)
 
 
 def _box(state):

@@ -12,6 +12,7 @@ from ._bridge import PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
 from ._member import ACCEPTED, JUMP, PROJECT, RECORD
+from ._switch_integrator import END, SUBSTEP
 from ._velocities import velocity_lag
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
@@ -24,11 +25,11 @@ class HybridStepping(openmm.CompoundIntegrator):
     global variables, because a checkpoint or a State may have replaced them since the last step.
     """
 
-    def _set_up(self, physics, jumper, bridge, schedule, temperature):
+    def _set_up(self, physics, jumper, bridge, schedule, temperature, switch):
         self.addIntegrator(physics)
         self.addIntegrator(jumper)
         self._physics, self._jumper, self._bridge = physics, jumper, bridge
-        self._schedule = schedule
+        self._schedule, self._switch = schedule, switch
         self._temperature = temperature
         self._context_reference = None
         self.wall_seconds_legs = 0.0
@@ -118,17 +119,23 @@ class HybridStepping(openmm.CompoundIntegrator):
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         self._jumper["velocity_lag"] = velocity_lag(self._physics)
         accepted = False
+        box = state.getPeriodicBoxVectors()
         try:
             self._run_jumper(context, JUMP)
-            error = self._bridge.take_error()
-            if error is not None:
-                raise error
+            self._raise_error()
+            if self._switch.switched:
+                self._walk_move(context)
+                context.setStepCount(count + 1)
+                context.setTime(now)
             accepted = self._jumper["cause"] == ACCEPTED
             if accepted and self._jumper.projects:
                 self._run_jumper(context, PROJECT)
                 context.setStepCount(count + 1)
+            elif not accepted:
+                _restore_box(context, box)
         except BaseException:
             self._jumper.restore(before)
+            _restore_box(context, box)
             context.setPositions(state.getPositions(asNumpy=True))
             context.setVelocities(state.getVelocities(asNumpy=True))
             context.setStepCount(count)
@@ -139,6 +146,23 @@ class HybridStepping(openmm.CompoundIntegrator):
         if accepted:
             context.setTime(now + self._schedule.jump_time * unit.picosecond)
         self.wall_seconds_jumps += time.perf_counter() - started
+
+    def _walk_move(self, context):
+        """Sub-steps of a switched move, physical steps between them, and the decision."""
+        for substep in range(self._switch.substeps):
+            if not self._jumper["hopeful"] > 0.5:
+                break
+            if substep > 0:
+                super().step(self._switch.steps)
+            self._run_jumper(context, SUBSTEP)
+            self._raise_error()
+        self._run_jumper(context, END)
+        self._raise_error()
+
+    def _raise_error(self):
+        error = self._bridge.take_error()
+        if error is not None:
+            raise error
 
     def _run_jumper(self, context, action):
         self._jumper["action"] = action
@@ -177,6 +201,12 @@ class HybridStepping(openmm.CompoundIntegrator):
         if self._temperature is not None or not hasattr(self._physics, "getTemperature"):
             return self._temperature or 0.0
         return in_kelvin(self._physics.getTemperature())
+
+
+def _restore_box(context, box):
+    """A barostat may have changed it between the sub-steps of a switched move."""
+    if context.getState().getPeriodicBoxVectors() != box:
+        context.setPeriodicBoxVectors(*box)
 
 
 def _require_finite(state, advice):

@@ -1,0 +1,33 @@
+"""Moves that are walked in sub-steps, so that what is around can make room."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+
+@dataclass(frozen=True)
+class Switch:
+    """How a switched move is walked.
+
+    Attributes
+    ----------
+    substeps : int
+        Equal parts of the turns; 1: all at once.
+    steps : int
+        Physical steps between two sub-steps.
+    """
+
+    substeps: int = 1
+    steps: int = 10
+
+    def __post_init__(self):
+        for name, value in (("switch_substeps", self.substeps), ("switch_steps", self.steps)):
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} must be a whole number, at least 1, found {value}.")
+
+    @property
+    def switched(self) -> bool:
+        """Whether there are steps between."""
+        return self.substeps > 1
+
+    def __str__(self):
+        return f"walked in {self.substeps} sub-steps with {self.steps} physical steps between"

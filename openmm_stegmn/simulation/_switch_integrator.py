@@ -1,0 +1,130 @@
+"""The second member of the propagator: makes Monte Carlo moves in sub-steps, with physics between.
+
+Turned at once, the solute overlaps with solvent that has not moved. Walked in k sub-steps, with
+steps of the physical integrator between, the solvent gives way: nonequilibrium candidate Monte
+Carlo (Nilmeier et al. 2011). One trial a jump:
+
+1. keep ``x`` and ``v``, polish; the bridge draws turns Δq (see `SwitchBridge`); velocities are
+   drawn anew (``action = JUMP``);
+2. k times: the bonds turn by Δq / k, and velocities with their fragments; the change of the
+   potential energy is *work* (``action = SUBSTEP``). Between two of these the propagator makes
+   physical steps, whose changes of the energy are heat, and no work;
+3. the frame is kept with ``min(1, exp(-work/kT) q(-Δq | end) / q(Δq | start))``, else ``x`` and
+   ``v`` are what they were, bit for bit. It is recorded either way (``action = END``).
+
+The protocol is the same backwards, turns change no volume, and physical steps obey detailed balance
+but for the error of their time step, as legs do. So the distribution is that of the legs.
+"""
+
+from ._bridge import PHASE_CHECK, PHASE_PARAMETER
+from ._jump_bridge import PHASE_TURN
+from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, PROJECT, HybridMember
+from ._move_bridge import PHASE_PROPOSE
+from ._switch_bridge import PHASE_BACK, PHASE_SUBSTEP
+from ._velocities import add_projection
+
+#: Further actions.
+SUBSTEP, END = PROJECT + 1, PROJECT + 2
+
+#: Work (kJ/mol) beyond which a move is given up: no chance, and steps from there would blow up.
+HOPELESS = 1e5
+
+_VARIABLES = ("unusable", "work", "log_ratio", "passed", "hopeful")
+
+
+class SwitchIntegrator(HybridMember):
+    """The recording and moving member of a `STEGMNPropagator` with switched moves; not for use on
+    its own.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    noise_arrays : int
+        That a draw takes.
+    constraint_tolerance : float
+        Largest relative constraint error of a move that may be kept.
+    mass : float or None
+        See `resting_mass`.
+    """
+
+    def __init__(self, schedule, noise_arrays, constraint_tolerance, mass=None):
+        super().__init__(schedule.history, variables=_VARIABLES, dof_variables=("jumped",))
+        self.beginIfBlock(f"action = {JUMP}")
+        self._add_proposal(noise_arrays, mass)
+        self.endBlock()
+        self.beginIfBlock(f"action = {SUBSTEP}")
+        self._add_substep()
+        self.endBlock()
+        self.beginIfBlock(f"action = {END}")
+        self._add_decision(constraint_tolerance)
+        self._add_record()
+        self.addComputeGlobal("origin", "1")
+        self._add_end_of_row(schedule.jumps)
+        self.endBlock()
+        self.projects = True
+        self._add_projection("maxwell", mass)
+
+    def _add_proposal(self, noise_arrays, mass):
+        self._add_start()
+        self._add_noise(noise_arrays)
+        self.addComputePerDof("x", "base")
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_PROPOSE))
+        self.addComputePerDof("moved", "f31")
+        # step(NaN) is 0, so whatever is not a number counts as a failed test.
+        self.addComputeGlobal("unusable", "1-step(0.5-energy31)")
+        self.addComputeGlobal(PHASE_PARAMETER, "0")
+        self.addComputeGlobal("work", "0")
+        self.addComputeGlobal("hopeful", "1-unusable")
+        self.addComputeGlobal("attempted", "attempted+1")
+        add_projection(self, "maxwell", mass)
+
+    def _add_substep(self):
+        self.addComputeGlobal("energy_before", "energy")
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_SUBSTEP))
+        self.addComputePerDof("moved", "f31")
+        self.addComputePerDof("jumped", "x+moved")
+        # The bridge is shown velocities where it otherwise sees positions.
+        self.addComputePerDof("x", "v")
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_TURN))
+        self.addComputePerDof("v", "v+f31")
+        self.addComputeGlobal(PHASE_PARAMETER, "0")
+        self.addComputePerDof("x", "jumped")
+        self.addComputeGlobal("energy_after", "energy")
+        self.addComputeGlobal("work", "work+energy_after-energy_before")
+        self.addComputeGlobal("hopeful", f"step({HOPELESS!r}-abs(work))")
+
+    def _add_decision(self, constraint_tolerance):
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_BACK))
+        self.addComputeGlobal("log_ratio", "energy31")
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_CHECK))
+        self.addComputeGlobal("constraint_error", "energy31")
+        self.addComputeGlobal(PHASE_PARAMETER, "0")
+        self.addComputeGlobal("finite", "step(1e30-abs(work))*step(1e20-abs(log_ratio))")
+        self.addComputeGlobal("finite", "select(unusable,0,finite)")
+        self.addComputeGlobal("passed", "step(log_ratio-work/kT-log(uniform))")
+        self.addComputeGlobal("passed", "select(hopeful,passed,0)")
+        self.addComputeGlobal("constrained", f"step({constraint_tolerance!r}-constraint_error)")
+        self.addComputeGlobal("cause", f"select(passed,{ACCEPTED},{BY_ENERGY})")
+        self.addComputeGlobal(
+            "cause", f"select(constrained,cause,{BY_CONSTRAINTS}*passed+{BY_ENERGY}*(1-passed))"
+        )
+        self.addComputeGlobal("cause", f"select(finite,cause,{NONFINITE})")
+        # States are XML, where a NaN might not come back; the cause tells what it was.
+        self.addComputeGlobal("energy_change", "select(finite,work,0)")
+        for name in ("work", "energy_after", "energy_before", "log_ratio"):
+            self.addComputeGlobal(name, f"select(finite,{name},0)")
+        self.beginIfBlock(f"cause = {ACCEPTED}")
+        self.addComputeGlobal("accepted", "accepted+1")
+        self.addComputeGlobal("energy_change_sum", "energy_change_sum+energy_change")
+        self.addComputeGlobal(
+            "worst_constraint_error", "max(worst_constraint_error,constraint_error)"
+        )
+        self.endBlock()
+        self.beginIfBlock(f"cause > {ACCEPTED}")
+        self._add_restore()
+        self.addComputeGlobal("rejected_energy", f"rejected_energy+delta(cause-{BY_ENERGY})")
+        self.addComputeGlobal("rejected_nonfinite", f"rejected_nonfinite+delta(cause-{NONFINITE})")
+        self.addComputeGlobal(
+            "rejected_constraints", f"rejected_constraints+delta(cause-{BY_CONSTRAINTS})"
+        )
+        self.endBlock()
