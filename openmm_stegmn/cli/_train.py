@@ -43,6 +43,15 @@ def train(
         list[str] | None,
         typer.Option(help="Of the architecture, such as kinematics=elastic; repeat for several."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Model of the same molecule to start from, packaged or a file; its architecture "
+            "and history are kept.",
+            show_default="new weights",
+        ),
+    ] = None,
     history: Annotated[
         int | None, typer.Option(help="Frames in a window of a jump.", show_default="10")
     ] = None,
@@ -127,7 +136,7 @@ def train(
             check_folder(folder, resume, overwrite)
             settings = TrainSettings(
                 target=target, model=model, config=parse_options(option or ()), history=history,
-                frame_interval=frame_interval, times=parse_times(times), components=components,
+                start=start, frame_interval=frame_interval, times=parse_times(times), components=components,
                 block=block, temperature=temperature, fine_tune=fine_tune, device=device,
                 training=TrainingConfig(
                     steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed,

@@ -31,6 +31,7 @@ def train(
     config: TrainingConfig | None = None,
     *,
     validation: WindowSet | None = None,
+    fitted=False,
     accelerator="auto",
     progress=True,
     folder: Path | None = None,
@@ -51,6 +52,9 @@ def train(
     validation : WindowSet, optional
         Windows from elsewhere. The weights that do best on them are kept, which may be those
         before training; without them, the last ones.
+    fitted : bool
+        Whether training starts from the model as it is, which has been trained before: nothing is
+        then set by least squares.
     accelerator : str
         Lightning's: ``"auto"``, ``"cpu"``, ``"gpu"``.
     progress : bool
@@ -79,7 +83,8 @@ def train(
         raise ValueError(
             f"patience = {config.patience}: expected validation windows, which tell when to stop"
         )
-    _fit(model, windows, config, accelerator)
+    if not fitted:
+        _fit(model, windows, config, accelerator)
     if not model.closed_form:
         kind = _task(model)
         if validation is not None:
@@ -92,7 +97,7 @@ def train(
             max_steps=config.steps, accelerator=accelerator, devices=1,
             gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
             callbacks=[best, *callbacks, *_callbacks(config, folder, progress)],
-            num_sanity_val_steps=0,
+            num_sanity_val_steps=0, log_every_n_steps=1,
             # The last steps, fewer than those between two validations, are validated too.
             reload_dataloaders_every_n_epochs=1,
             logger=False if folder is None else loggers(folder, resume),

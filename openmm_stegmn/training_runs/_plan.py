@@ -11,6 +11,7 @@ from ..models import ModelSpec, build_model
 from ..simulation._fit import check_fit
 from ._geometry import check_geometry
 from ._settings import TrainSettings
+from ._start import load_start, take_weights
 
 # Of intervals, that are rounded in files
 _SAME = 1e-4
@@ -24,6 +25,8 @@ class TrainingPlan:
     """TrajectoryModel; its initial weights depend on the seed alone."""
     windows: dict[str, WindowSet]
     """``training``, ``validation`` and ``test``. Of a proposal as long as its longest time."""
+    start: object = None
+    """TrajectoryModel whose weights it has, or None."""
 
 
 def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPlan:
@@ -47,18 +50,34 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     recorded = trajectories[0].interval
     interval = recorded if settings.frame_interval is None else settings.frame_interval
     stride = _multiple("frame interval", interval, recorded, "that of the trajectories")
+    start = None if settings.start is None else load_start(settings)
     spec = ModelSpec(
-        architecture=settings.model, history=settings.history, frame_interval=interval,
-        temperature=settings.temperature, config=_config(settings, interval),
+        **_architecture(settings, start, interval), frame_interval=interval,
+        temperature=settings.temperature,
         **describe_molecule(molecule.topology, molecule.system),
     )  # fmt: skip
     check_geometry(trajectories, spec)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.training.seed)
         model = build_model(spec)
+    if start is not None:
+        take_weights(model, start, settings.start)
     check_fit(molecule.system, molecule.topology, model)
     reach = max(1, model.segment) if model.has_density else spec.history
-    return TrainingPlan(model, hold_out(trajectories, reach, stride))
+    return TrainingPlan(model, hold_out(trajectories, reach, stride), start)
+
+
+def _architecture(settings, start, interval) -> dict:
+    """What of a specification does not follow from the molecule."""
+    if start is not None:
+        spec = start.spec
+        return {
+            "architecture": spec.architecture, "history": spec.history, "config": spec.config
+        }  # fmt: skip
+    return {
+        "architecture": settings.model, "history": settings.history,
+        "config": _config(settings, interval),
+    }  # fmt: skip
 
 
 def _config(settings, interval) -> dict:

@@ -10,8 +10,9 @@ from ..training import TrainingConfig, choose_device
 
 #: What a model may be for, and the architecture that is trained where none is named.
 TARGETS = {"jump": "stegmn", "proposal": "stegmn-proposal"}
+_OF_ARCHITECTURE = ("times", "components", "block")
 # Of proposals alone
-_OF_PROPOSALS = ("times", "components", "block", "fine_tune")
+_OF_PROPOSALS = (*_OF_ARCHITECTURE, "fine_tune")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class TrainSettings:
     """Architecture, by its name in the registry; ``stegmn`` or ``stegmn-proposal`` if None."""
     config: dict = field(default_factory=dict)
     """Options of the architecture, such as ``{"kinematics": "elastic"}``."""
+    start: str | None = None
+    """Packaged model, or model file, of the same atoms that training starts from, in place of
+    initial weights and least squares. Architecture, its options and the history are its own."""
     history: int | None = None
     """Frames in a window; 10 if None. A proposal looks at one."""
     frame_interval: float | None = None
@@ -48,9 +52,18 @@ class TrainSettings:
     def __post_init__(self):
         if self.target not in TARGETS:
             raise ValueError(f"target {self.target!r}: expected {' or '.join(TARGETS)}")
-        if self.model is None:
+        if self.start is not None:
+            own = {"model", "history", *_OF_ARCHITECTURE}
+            given = sorted(name for name in own if getattr(self, name) is not None)
+            if given or self.config:
+                raise ValueError(
+                    f"{', '.join(given) or 'config'}: leave it out, training from {self.start} "
+                    f"takes it from there"
+                )
+        elif self.model is None:
             object.__setattr__(self, "model", TARGETS[self.target])
-        self._check_model()
+        if self.model is not None:
+            self._check_model()
         if self.target == "jump":
             given = [name for name in _OF_PROPOSALS if getattr(self, name) is not None]
             if given:
@@ -62,7 +75,7 @@ class TrainSettings:
                 f"history {self.history}: moves of target proposal are exact if they depend on the "
                 f"current frame alone; leave the history out"
             )
-        if self.history is None:
+        if self.history is None and self.start is None:
             object.__setattr__(self, "history", 10 if self.target == "jump" else 1)
         if self.times is not None:
             object.__setattr__(self, "times", tuple(float(time) for time in self.times))

@@ -84,7 +84,7 @@ def train_on(
         check_folder(folder, resume, overwrite)
     plan = plan_training(molecule, trajectories, settings)
     if folder is not None:
-        open_folder(folder, _record(settings, trajectories), resume, overwrite)
+        open_folder(folder, _record(settings, plan, trajectories), resume, overwrite)
     device = choose_device(settings.device)
     windows, config, model = plan.windows, settings.training, plan.model
     fitted, watching = {}, []
@@ -95,7 +95,7 @@ def train_on(
     train(
         model, windows["training"], config, validation=windows["validation"],
         accelerator="gpu" if device == "cuda" else "cpu", progress=progress, folder=folder,
-        resume=resume, callbacks=watching,
+        resume=resume, callbacks=watching, fitted=plan.start is not None,
     )  # fmt: skip
     accuracies = acceptance = None
     if model.has_density:
@@ -122,6 +122,7 @@ def train_on(
         **_data(trajectories),
         force_field=list(molecule.forcefields),
         settings=settings.as_dict(),
+        **_origin(plan),
         **metrics,
     )
     return TrainResult(model, accuracies, acceptance, sentence)
@@ -134,11 +135,17 @@ def _data(trajectories):
     }
 
 
-def _record(settings, trajectories):
+def _origin(plan):
+    if plan.start is None:
+        return {}
+    return {"started_from": {"model": plan.start.source.name, "sha256": plan.start.sha256}}
+
+
+def _record(settings, plan, trajectories):
     """What a run depends on, a name a setting."""
     record = settings.as_dict()
     training = {f"training.{name}": value for name, value in record.pop("training").items()}
-    return record | training | _data(trajectories)
+    return record | training | _data(trajectories) | _origin(plan)
 
 
 def _some(windows):

@@ -113,7 +113,7 @@ def test_defaults_are_those_of_the_settings():
     for name in ("steps", "batch_size", "learning_rate", "seed", "patience"):
         assert options[name] == getattr(config, name)
     for name in ("target", "frame_interval", "times", "block", "components", "fine_tune",
-                 "temperature", "device"):  # fmt: skip
+                 "temperature", "device", "start"):  # fmt: skip
         assert options[name] == getattr(settings, name)
     of_run = inspect.signature(app.registered_commands[0].callback).parameters
     for name in ("forcefield", "constraints", "temperature"):
