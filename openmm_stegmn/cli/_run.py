@@ -62,6 +62,16 @@ def run(
         int | None,
         typer.Option(help="Trials in an exact jump.", show_default="propagator's"),
     ] = None,
+    switch_substeps: Annotated[
+        int | None,
+        typer.Option(
+            help="Walk an exact jump in so many sub-steps, so that explicit solvent can make room.",
+            show_default="1",
+        ),
+    ] = None,
+    switch_steps: Annotated[
+        int | None, typer.Option(help="Physical steps between sub-steps.", show_default="10")
+    ] = None,
     jump_time: Annotated[
         float | None,
         typer.Option(

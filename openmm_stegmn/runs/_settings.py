@@ -45,6 +45,10 @@ class RunSettings:
     """Trials in an exact jump."""
     jump_time: float | None = None
     """Time by which a jump of approximate dynamics goes ahead, in ps."""
+    switch_substeps: int | None = None
+    """Sub-steps that a Monte Carlo move is walked in."""
+    switch_steps: int | None = None
+    """Physical steps between sub-steps."""
     backend: str = "auto"
     """How OpenMM calls the network."""
     platform: str = "auto"
@@ -60,7 +64,7 @@ class RunSettings:
             _check(name, getattr(self, name), lambda x: x >= 0, "a number that is not negative")
         if self.jump_time is not None:
             _check("jump_time", self.jump_time, lambda x: x > 0, "a positive number")
-        for name in ("md_frames", "jumps", "tries"):
+        for name in ("md_frames", "jumps", "tries", "switch_substeps", "switch_steps"):
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), lambda x: x >= 1, "at least 1")
         if self.seed is not None:
@@ -93,6 +97,7 @@ class RunSettings:
         """Those keyword arguments of the propagator that are set."""
         names = (
             "md_frames", "jumps", "guard", "energy_threshold", "velocities", "tries", "jump_time",
+            "switch_substeps", "switch_steps",
             "backend", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
