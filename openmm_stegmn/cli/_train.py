@@ -9,18 +9,28 @@ import typer
 
 from ._benchmark_options import counted
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
-from ._train_options import check_output, parse_options, parse_times
+from ._train_options import check_output, merge_settings
 
 
 def train(
     context: typer.Context,
     topology: Annotated[
-        Path, typer.Option(help="PDB file of the atoms in the trajectories, hydrogens included.")
-    ],
+        Path | None,
+        typer.Option(
+            help="PDB file of the atoms in the trajectories, hydrogens included.", show_default=""
+        ),
+    ] = None,
     trajectory: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(help="Any format that MDAnalysis reads and that states times; repeat it."),
-    ],
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of settings, such as examples/everything.yaml; options win over it.",
+            show_default="",
+        ),
+    ] = None,
     system: Annotated[
         Path | None,
         typer.Option(help="Serialised OpenMM System, in place of a force field.", show_default=""),
@@ -123,36 +133,17 @@ def train(
     with warnings_on_one_line():
         import torch
 
-        from ..data import read_trajectories
         from ..models import save_model
-        from ..systems import build_system, load_system
-        from ..training import TrainingConfig
-        from ..training_runs import TrainSettings, check_folder, train_on, training_folder
+        from ..training_runs import check_folder, make_settings, train_on, training_folder
 
         torch.set_num_threads(threads)
         try:
             check_output(output_file, overwrite)
             folder = training_folder(output_file)
             check_folder(folder, resume, overwrite)
-            settings = TrainSettings(
-                target=target, model=model, config=parse_options(option or ()), history=history,
-                start=start, frame_interval=frame_interval, times=parse_times(times), components=components,
-                block=block, temperature=temperature, fine_tune=fine_tune, device=device,
-                training=TrainingConfig(
-                    steps=steps, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
-                    patience=patience,
-                ),
-            )  # fmt: skip
-            if system is None:
-                molecule = build_system(topology, tuple(forcefield), constraints=constraints)
-            elif both := sorted(given & {"forcefield", "constraints"}):
-                raise ValueError(
-                    f"--system {system} holds forces and constraints: leave out "
-                    f"{' and '.join(f'--{name}' for name in both)}"
-                )
-            else:
-                molecule = load_system(topology, system)
-            trajectories = read_trajectories(trajectory, molecule.topology)
+            data, settings = make_settings(merge_settings(config, context.params, given))
+            molecule = data.load_molecule()
+            trajectories = data.read_trajectories(molecule)
             with counted("steps") as update:
                 result = train_on(
                     molecule, trajectories, settings, progress=messages.is_terminal,
@@ -176,23 +167,22 @@ def train(
     print(result.verdict)
     messages.print(
         f"Saved {output_file}, and how it was trained in {folder}"
-        f"{_how_to_run(context, given, result.model)}",
+        f"{_how_to_run(data, settings, output_file)}",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 
 
-def _how_to_run(context, given, model) -> str:
+def _how_to_run(data, settings, output_file) -> str:
     """The command that uses a model, with what was said of the molecule."""
-    asked = context.params
-    if asked["system"] is not None:
+    if data.system is not None:
         return "; in a script: STEGMNPropagator(system, topology, load_model(...), ...)"
-    words = ["--exact"] if model.has_density else []
-    words += ["--pdb", asked["topology"], "--model", asked["output_file"]]
-    if "forcefield" in given:
-        words += [word for name in asked["forcefield"] for word in ("--forcefield", name)]
-    for name in ("constraints", "temperature"):
-        if name in given:
-            words += [f"--{name}", asked[name]]
+    words = ["--exact"] if settings.target == "proposal" else []
+    words += ["--pdb", data.topology, "--model", output_file]
+    words += [word for name in data.forcefield or () for word in ("--forcefield", name)]
+    if data.constraints is not None:
+        words += ["--constraints", data.constraints]
+    if settings.temperature != type(settings).temperature:
+        words += ["--temperature", settings.temperature]
     return f". To use it: openmm-stegmn run {' '.join(map(str, words))}"
 
 

@@ -20,6 +20,53 @@ def check_output(path: Path, overwrite: bool) -> None:
         raise ValueError(f"output {path}: the folder {folder} is not writable; choose another")
 
 
+# Options of the command line that are settings, and the section of a file that they are in
+_SECTION = {
+    **dict.fromkeys(("topology", "trajectory", "system", "forcefield", "constraints"), "data"),
+    **dict.fromkeys(("steps", "batch_size", "learning_rate", "seed", "patience"), "training"),
+    **dict.fromkeys(
+        ("target", "model", "start", "history", "frame_interval", "times", "block", "components",
+         "temperature", "fine_tune", "device")
+    ),
+}  # fmt: skip
+
+
+def merge_settings(path: Path | None, options: dict, given: set[str]) -> dict:
+    """Settings of a file, and those given on the command line, which win over them.
+
+    Parameters
+    ----------
+    path : Path or None
+        YAML file.
+    options : dict
+        All options by name.
+    given : set of str
+        Those that are not there by default.
+
+    Returns
+    -------
+    dict
+        Plain values for :func:`~openmm_stegmn.training_runs.make_settings`.
+    """
+    from ..training_runs import read_config
+
+    values = {"data": {}, "training": {}} if path is None else read_config(path)
+    for name in given & set(_SECTION):
+        part = values if _SECTION[name] is None else values[_SECTION[name]]
+        part[name] = _plain(options[name])
+    if "times" in given:
+        values["times"] = parse_times(options["times"])
+    if "option" in given:
+        values["config"] = (values.get("config") or {}) | parse_options(options["option"])
+    return values
+
+
+def _plain(value):
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
 def parse_options(texts) -> dict:
     """Options of an architecture, ``name=value``; values as JSON has them, else text."""
     options = {}

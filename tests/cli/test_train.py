@@ -17,9 +17,10 @@ from typer.testing import CliRunner
 from openmm_stegmn import load_model
 from openmm_stegmn.cli import app
 from openmm_stegmn.cli._train import train
+from openmm_stegmn.cli._train_options import _SECTION
 from openmm_stegmn.systems import packaged_structure
 from openmm_stegmn.training import TrainingConfig
-from openmm_stegmn.training_runs import TrainSettings
+from openmm_stegmn.training_runs import DataSettings, TrainSettings
 
 README = Path(__file__).parents[2] / "README.md"
 PDB = packaged_structure("alanine-dipeptide")
@@ -104,23 +105,43 @@ def test_a_serialised_system(folder):
     assert "STEGMNPropagator(system, topology" in result.stderr
     assert load_model("model.safetensors").spec.provenance["force_field"] == ["system.xml"]
     again = invoke(*options, "--overwrite", "--constraints", "HBonds")
-    assert_refused(again, "--system system.xml holds forces and constraints", "--constraints")
+    assert_refused(again, "system system.xml holds forces and constraints", "constraints")
 
 
 def test_defaults_are_those_of_the_settings():
     options = {name: each.default for name, each in inspect.signature(train).parameters.items()}
     settings, config = TrainSettings(), TrainingConfig()
-    for name in ("steps", "batch_size", "learning_rate", "seed", "patience"):
-        assert options[name] == getattr(config, name)
-    for name in ("target", "frame_interval", "times", "block", "components", "fine_tune",
-                 "temperature", "device", "start"):  # fmt: skip
-        assert options[name] == getattr(settings, name)
+    for name, section in _SECTION.items():
+        if section != "data" and name not in ("model", "history"):
+            assert options[name] == getattr(config if section else settings, name)
     of_run = inspect.signature(app.registered_commands[0].callback).parameters
     for name in ("forcefield", "constraints", "temperature"):
         assert options[name] == of_run[name].default
-    assert {field.name for field in dataclasses.fields(settings)} - set(options) == {
-        "training", "config",
-    }  # fmt: skip
+    # Every setting is an option, but for rare ones of training.
+    named = {field.name for kind in (settings, DataSettings) for field in dataclasses.fields(kind)}
+    assert named - set(_SECTION) == {"training", "config"}
+    assert set(_SECTION) < set(options) and named | set(vars(config)) > set(_SECTION)
+
+
+@pytest.mark.parametrize("name", ["minimal", "everything"])
+def test_shipped_settings_train(folder, name):
+    """In a folder with what they name: top.pdb and run1.xtc."""
+    frames = torch.cat([trajectory.frames for trajectory in short_runs()])
+    write_trajectory(folder / "run1.xtc", frames)
+    (folder / "top.pdb").write_text(PDB.read_text())
+    command = ["train", "--config", str(README.parent / "examples" / f"{name}.yaml"), *QUICK]
+    result = CliRunner().invoke(app, [*command, "--output", f"{name}.safetensors"])
+    assert result.exit_code == 0, result.output
+    assert f"run --pdb top.pdb --model {name}.safetensors\n" in result.stderr.replace("\n ", " ")
+    provenance = load_model(f"{name}.safetensors").spec.provenance["settings"]
+    # Options win over the file
+    assert provenance["training"]["steps"] == 2 and provenance["config"]["hidden"] == 8
+    assert provenance["training"]["learning_rate"] == 2e-3
+
+
+def test_unknown_settings(folder):
+    (folder / "a.yaml").write_text("training: {step: 3}")
+    assert_refused(invoke("--config", "a.yaml"), "setting training.step: ", "is training.steps")
 
 
 @pytest.mark.parametrize(
