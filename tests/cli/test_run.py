@@ -106,6 +106,19 @@ def test_exact_is_the_packaged_model_with_metropolis(tmp_path, monkeypatch):
     assert summary["jump_kind"] == "exact" and summary["jumps"]["attempted"] > 15
 
 
+def test_walked_moves(invoke, tmp_path):
+    """One trial a jump; a restart walks on."""
+    walk = ["--model", "alanine-dipeptide-exact", "--switch-substeps", 2, "--switch-steps", 3]
+    result = invoke("--exact", *walk, "--length", 2, "--md-frames", 1, "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert invoke("--restart", "--length", 3).exit_code == 0
+    summary = json.loads((tmp_path / "alanine-dipeptide-hybrid" / "summary.json").read_text())
+    assert summary["jump_kind"] == "exact" and summary["physical_time_ps"] == 3
+    assert summary["jumps"]["attempted"] == 5
+    settings = json.loads((tmp_path / "alanine-dipeptide-hybrid" / "run.json").read_text())
+    assert settings["settings"]["switch_substeps"] == 2
+
+
 def test_exact_with_a_model_without_a_density(invoke, tmp_path):
     result = invoke("--exact", "--tries", 3)
     assert_refused(result, tmp_path, "tries=3 is for models with a density")
