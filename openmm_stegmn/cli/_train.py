@@ -107,6 +107,10 @@ def train(
             show_default="none",
         ),
     ] = None,
+    memory: Annotated[
+        float,
+        typer.Option(help="GB that frames may take; more are kept on the disk of the model."),
+    ] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of training.")] = 1,
     output_file: Annotated[
@@ -143,7 +147,7 @@ def train(
             check_folder(folder, resume, overwrite)
             data, settings = make_settings(merge_settings(config, context.params, given))
             molecule = data.load_molecule()
-            trajectories = data.read_trajectories(molecule)
+            trajectories = data.read_trajectories(molecule, folder.absolute().parent)
             with counted("steps") as update:
                 result = train_on(
                     molecule, trajectories, settings, progress=messages.is_terminal,

@@ -22,7 +22,9 @@ def check_output(path: Path, overwrite: bool) -> None:
 
 # Options of the command line that are settings, and the section of a file that they are in
 _SECTION = {
-    **dict.fromkeys(("topology", "trajectory", "system", "forcefield", "constraints"), "data"),
+    **dict.fromkeys(
+        ("topology", "trajectory", "system", "forcefield", "constraints", "memory"), "data"
+    ),
     **dict.fromkeys(("steps", "batch_size", "learning_rate", "seed", "patience"), "training"),
     **dict.fromkeys(
         ("target", "model", "start", "history", "frame_interval", "times", "block", "components",

@@ -1,5 +1,6 @@
 """Trajectories in: everything that MDAnalysis reads."""
 
+import functools
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._stored_frames import StoredFrames, mapped_array, n_bytes
 from ._time_stamps import interval_of
 from ._whole_molecules import WholeMolecules
 
+#: GB that frames may take before they are kept on a disk
+MEMORY = 1.0
 # What HybridReporter calls the origin of a frame that a jump made
 _JUMPED = 1
 
@@ -22,7 +26,7 @@ _JUMPED = 1
 class Trajectory:
     """Frames that follow each other at even intervals."""
 
-    frames: Tensor
+    frames: Tensor | StoredFrames
     """``(n_frames, n_atoms, 3)``, Å, float32, finite; molecules whole."""
     interval: float
     """Time between frames, ps."""
@@ -33,7 +37,9 @@ class Trajectory:
         return len(self.frames)
 
 
-def read_trajectories(paths: Iterable[str | Path], topology) -> list[Trajectory]:
+def read_trajectories(
+    paths: Iterable[str | Path], topology, *, memory: float = MEMORY, scratch=None
+) -> list[Trajectory]:
     """Read files, each a trajectory of its own.
 
     Parameters
@@ -42,6 +48,11 @@ def read_trajectories(paths: Iterable[str | Path], topology) -> list[Trajectory]
         In any format that MDAnalysis reads and that states the times of frames.
     topology : openmm.app.Topology
         Of the atoms in the files. Its bonds make molecules whole that a periodic box has cut.
+    memory : float
+        GB. Frames of all files that take more are kept in an unnamed file, which memory is mapped
+        to, and of which the disk is freed when the process ends.
+    scratch : path, optional
+        Folder on the disk for that file; by default where temporary files are.
 
     Returns
     -------
@@ -63,7 +74,12 @@ def read_trajectories(paths: Iterable[str | Path], topology) -> list[Trajectory]
             raise ValueError(f"trajectory {path} is given twice: each must be given once")
     # All are opened before the first is read, which may take long.
     opened = [_open(path, topology) for path in paths]
-    trajectories = [frames_of(atoms, str(path)) for path, atoms in zip(paths, opened, strict=True)]
+    size = sum(n_bytes(atoms.universe.trajectory.n_frames, len(atoms)) for atoms in opened)
+    stored = size > memory * 1e9
+    trajectories = [
+        _read(atoms, str(path), functools.partial(mapped_array, folder=scratch) if stored else None)
+        for path, atoms in zip(paths, opened, strict=True)
+    ]
     check_same_interval(trajectories)
     return trajectories
 
@@ -83,6 +99,11 @@ def frames_of(atoms, source: str | None = None) -> Trajectory:
     ValueError
         See :func:`read_trajectories`.
     """
+    return _read(atoms, source, None)
+
+
+def _read(atoms, source, mapped):
+    """All frames, in an array that ``mapped`` makes, or in memory."""
     reader = atoms.universe.trajectory
     source = str(reader.filename) if source is None else source
     if not {"time", "dt"} & set(reader.ts.data):
@@ -91,16 +112,19 @@ def frames_of(atoms, source: str | None = None) -> Trajectory:
             f"(XTC, TRR, DCD, NetCDF), or, in Python, state the interval to MDAnalysis "
             f"(Universe(..., dt=...), in ps) and use frames_of"
         )
-    times, frames = [], np.empty((reader.n_frames, len(atoms), 3), np.float32)
-    for number, (time, positions) in enumerate(_frames(atoms, source)):
-        times.append(time)
-        frames[number] = positions
-    if len(times) < reader.n_frames:
+    shape, count = (reader.n_frames, len(atoms), 3), 0
+    times = np.empty(reader.n_frames)
+    frames = np.empty(shape, np.float32) if mapped is None else mapped(shape)
+    for count, (time, positions) in enumerate(_frames(atoms, source), 1):
+        times[count - 1], frames[count - 1] = time, positions
+    if count < reader.n_frames:
         raise ValueError(
-            f"{source}: frame {len(times)} of {reader.n_frames} cannot be read, the file is cut "
+            f"{source}: frame {count} of {reader.n_frames} cannot be read, the file is cut "
             f"off or damaged: copy it again, or write the frames that are whole to a new one"
         )
-    return Trajectory(torch.from_numpy(frames), interval_of(times, source), source)
+    interval = interval_of(times, source)
+    frames = torch.from_numpy(frames) if mapped is None else StoredFrames([frames])
+    return Trajectory(frames, interval, source)
 
 
 def check_same_interval(trajectories) -> None:

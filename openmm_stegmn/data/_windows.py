@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..mechanics import superpose
+from ._stored_frames import StoredFrames, fit_on
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class WindowSet:
 
     Parameters
     ----------
-    frames : Tensor, ``(n_frames, n_atoms, 3)``
+    frames : Tensor or StoredFrames, ``(n_frames, n_atoms, 3)``
         Å, evenly spaced in time; several trajectories one after the other.
     starts : Tensor, ``(n_windows,)``
         First frame of each window.
@@ -24,7 +25,7 @@ class WindowSet:
         Frames of the array between two frames of a window.
     """
 
-    frames: Tensor
+    frames: Tensor | StoredFrames
     starts: Tensor
     history: int
     stride: int = 1
@@ -35,7 +36,8 @@ class WindowSet:
 
         Parameters
         ----------
-        trajectories : sequence of Tensor, ``(n_frames, n_atoms, 3)``
+        trajectories : sequence of Tensor or StoredFrames, ``(n_frames, n_atoms, 3)``
+            The latter are not copied, and were found to be finite when they were read.
         history, stride : int
 
         Raises
@@ -48,7 +50,8 @@ class WindowSet:
             raise ValueError(f"history and stride must be at least 1, got {history} and {stride}")
         reach, offset, starts = history * stride, 0, []
         for number, trajectory in enumerate(trajectories):
-            if not torch.isfinite(trajectory).all():
+            stored = isinstance(trajectory, StoredFrames)
+            if not stored and not torch.isfinite(trajectory).all():
                 bad = int(torch.nonzero(~torch.isfinite(trajectory).all(-1).all(-1))[0])
                 raise ValueError(
                     f"trajectory {number} has a coordinate that is not finite in frame {bad}"
@@ -66,14 +69,16 @@ class WindowSet:
                 f"a window of {history} frames and its target, {stride} frames apart, need "
                 f"{reach + 1} frames; the longest trajectory has {longest}"
             )
-        return cls(torch.cat(list(trajectories)), torch.cat(starts), history, stride)
+        stored = any(isinstance(trajectory, StoredFrames) for trajectory in trajectories)
+        join = StoredFrames.join if stored else torch.cat
+        return cls(join(list(trajectories)), torch.cat(starts), history, stride)
 
     def __len__(self):
         return len(self.starts)
 
     def take(self, index: Tensor):
         """Windows ``(n, T, n_atoms, 3)`` and targets ``(n, n_atoms, 3)`` of the given numbers."""
-        steps = torch.arange(self.history + 1, device=self.frames.device) * self.stride
+        steps = torch.arange(self.history + 1, device=self.starts.device) * self.stride
         chosen = self.frames[self.starts[index][:, None] + steps]
         return chosen[:, :-1], chosen[:, -1]
 
@@ -90,8 +95,14 @@ class WindowSet:
         )
 
     def to(self, device) -> "WindowSet":
-        """Copy to a device."""
-        return WindowSet(self.frames.to(device), self.starts.to(device), self.history, self.stride)
+        """Give windows on a device: frames are copied there if they fit, else when taken."""
+        fit = isinstance(self.frames, StoredFrames) or fit_on(self.frames, device)
+        frames = self.frames.to(device) if fit else StoredFrames.join([self.frames.cpu()])
+        return WindowSet(frames, self.starts.to(device), self.history, self.stride)
+
+    def __deepcopy__(self, memo):
+        # Nothing in it changes. Averaging of weights copies everything that a task holds.
+        return self
 
 
 def superpose_windows(windows: Tensor, targets: Tensor, weights: Tensor):

@@ -7,6 +7,9 @@ import torch
 from ..data import WindowSet, superpose_windows
 from ..mechanics import superpose, wrap_angle
 
+# Atoms in all frames of the windows that are evaluated at a time
+_ATOMS = 5_000_000
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -34,7 +37,7 @@ class Accuracy:
 
 
 @torch.no_grad()
-def evaluate(model, windows: WindowSet, batch_size: int = 1000) -> Accuracy:
+def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accuracy:
     """Compare predicted frames with what followed.
 
     Every frame of a window, the target and the prediction are superposed (mass-weighted) on the
@@ -45,10 +48,13 @@ def evaluate(model, windows: WindowSet, batch_size: int = 1000) -> Accuracy:
     model : TrajectoryModel
     windows : WindowSet
         Moved to the device of the model.
-    batch_size : int
+    batch_size : int, optional
+        Windows at a time; by default 1000, of large molecules fewer.
     """
     body, device = model.context.body, model.context.masses.device
     windows = windows.to(device)
+    if batch_size is None:
+        batch_size = min(1000, _ATOMS // (windows.history * windows.frames.shape[1]) + 1)
     masses = model.context.masses
     heavy = torch.tensor([element != "H" for element in model.spec.elements], device=device)
     angle_errors, squares, distances = [], [], []

@@ -11,7 +11,8 @@ from ..mechanics import superpose
 from ._config import TrainingConfig
 
 # Windows that the scale of a loss is measured on, and how many at a time.
-_SAMPLE, _BLOCK = 4_000, 250
+# Of large molecules fewer, with that many atoms in all their frames.
+_SAMPLE, _SAMPLE_ATOMS, _BLOCK = 4_000, 10_000_000, 250
 
 
 class JumpTask(lightning.LightningModule, ABC):
@@ -37,7 +38,9 @@ class JumpTask(lightning.LightningModule, ABC):
         self.windows, self.validation = windows, validation
         device = model.context.masses.device
         with torch.no_grad():
-            self._measure(*(part.to(device) for part in windows.subset(_SAMPLE).take(slice(None))))
+            atoms = windows.history * windows.frames.shape[1]
+            sample = windows.subset(min(_SAMPLE, _SAMPLE_ATOMS // atoms + 1))
+            self._measure(*(part.to(device) for part in sample.take(slice(None))))
 
     @property
     def variants(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..data import read_trajectories
+from ..data import MEMORY, read_trajectories
 from ..systems import DEFAULT_FORCEFIELDS, build_system, load_system
 
 
@@ -23,7 +23,13 @@ class DataSettings:
     constraints: str | None = None
     """``HBonds``, ``AllBonds``, ``HAngles`` or ``None``; ``HBonds`` if left out."""
 
+    memory: float = MEMORY
+    """GB that the frames may take; if they take more, they are kept in an unnamed file beside the
+    model, whose disk is freed when training ends."""
+
     def __post_init__(self):
+        if not self.memory >= 0:
+            raise ValueError(f"memory {self.memory}: expected a number of GB, 0 or more")
         both = [name for name in ("forcefield", "constraints") if getattr(self, name) is not None]
         if self.system is not None and both:
             raise ValueError(
@@ -39,6 +45,8 @@ class DataSettings:
             constraints=self.constraints or "HBonds",
         )  # fmt: skip
 
-    def read_trajectories(self, molecule):
+    def read_trajectories(self, molecule, scratch=None):
         """The trajectories, of the atoms of a molecule; see :func:`read_trajectories`."""
-        return read_trajectories(self.trajectory, molecule.topology)
+        return read_trajectories(
+            self.trajectory, molecule.topology, memory=self.memory, scratch=scratch
+        )

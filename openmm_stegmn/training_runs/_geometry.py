@@ -11,8 +11,8 @@ from ..models import ModelSpec
 ROUNDING, ANOTHER = 0.01, 0.1
 #: Bonds longer than this (Å) are none: molecules are cut by a box, or atoms in another order.
 LONGEST_BOND = 4.0
-# Frames at a time
-_BLOCK = 10_000
+# Atoms in all frames that are looked at at a time
+_BLOCK = 10_000_000
 
 
 def check_geometry(trajectories, spec: ModelSpec) -> None:
@@ -65,13 +65,14 @@ def check_geometry(trajectories, spec: ModelSpec) -> None:
 def _check_bonds(trajectory, spec):
     if not spec.bonds:
         return
-    for number, block in enumerate(trajectory.frames.split(_BLOCK)):
+    size = _BLOCK // spec.n_atoms + 1
+    for number, block in enumerate(trajectory.frames.split(size)):
         lengths = _lengths(block, spec.bonds)
         if lengths.max() > LONGEST_BOND:
             frame, bond = divmod(int(lengths.argmax()), len(spec.bonds))
             raise ValueError(
                 f"{trajectory.source}: {_names(spec, spec.bonds[bond])} is a bond, but "
-                f"{lengths.max():.1f} Å long in frame {number * _BLOCK + frame}: the topology is "
+                f"{lengths.max():.1f} Å long in frame {number * size + frame}: the topology is "
                 f"not that of the trajectory, or molecules are cut by a periodic box that the file "
                 f"does not state"
             )
@@ -83,7 +84,7 @@ def _worst_constraint(trajectory, spec):
         return 0.0, None, None
     expected = torch.tensor(spec.constraint_lengths, dtype=torch.float64)
     squares, total = torch.zeros_like(expected), torch.zeros_like(expected)
-    for block in trajectory.frames.split(_BLOCK):
+    for block in trajectory.frames.split(_BLOCK // spec.n_atoms + 1):
         lengths = _lengths(block, spec.constraints).double()
         squares += (lengths / expected - 1).square().sum(0)
         total += lengths.sum(0)
