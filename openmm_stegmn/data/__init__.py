@@ -6,6 +6,7 @@ from ._md17 import MoleculeTrajectory, frames_needed, guess_bonds, split_windows
 from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
+from ._record import record_training_data, record_trajectory
 from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
 from ._stored_frames import StoredFrames
 from ._trajectories import MEMORY, Trajectory, check_same_interval, frames_of, read_trajectories
@@ -17,6 +18,7 @@ __all__ = [
     "TrajectoryFileError", "WindowSet", "XtbSettings", "check_same_interval", "describe_molecule",
     "different_settings", "find_md17", "frames_needed", "frames_of", "generate_trajectories",
     "guess_bonds", "hold_out", "langevin_context", "md17_elements", "md17_name", "md17_structure",
-    "read_md17", "read_trajectories", "reverse_time", "simulate_replica", "simulate_replicas",
+    "read_md17", "read_trajectories", "record_training_data",
+    "record_trajectory", "reverse_time", "simulate_replica", "simulate_replicas",
     "split_windows", "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip
