@@ -26,7 +26,7 @@ import torch
 from _ensemble import block_mean
 from _matrix_systems import SYSTEMS, TEMPERATURE, build
 from _members import MEMBERS, split_forces
-from openmm import app, unit
+from openmm import app
 
 from openmm_stegmn.data import WindowSet
 from openmm_stegmn.models import build_model
@@ -131,6 +131,7 @@ def run_hybrid(name, member, platform, backend, model, jumps, relax):
     made = app.Simulation(case.topology, system, propagator, *_platform(platform))
     _begin(made.context, start)
     readings, changes, before, accepted = Readings(bare), [], None, 0
+    energy = None
     while propagator.statistics.attempted < jumps:
         jumping = propagator.steps_to_next_frame() == 1
         if jumping and before is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
+from ..atomic_files import write_atomically
 from ..systems import SetupError
 from ._settings import RunSettings
 
@@ -133,16 +133,6 @@ class RunFolder:
             if key not in _COMPARED_OTHERWISE and old[key] != new[key]:
                 name = key.replace("_", " ")
                 raise SetupError(f"{where} a run with {name} {old[key]}, asked for {new[key]}")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that its name always holds either the old or the new content, whole."""
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def _json(values: dict) -> bytes:

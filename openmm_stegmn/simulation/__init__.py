@@ -6,6 +6,7 @@ from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, Guard
 from ._propagator import STEGMNPropagator
 from ._reporter import HybridReporter
 from ._statistics import FrameRecord, JumpStatistics, Origin
+from ._system_xml import system_xml
 from ._velocities import VELOCITY_RULES
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "JumpStatistics",
     "Origin",
     "STEGMNPropagator",
+    "system_xml",
 ]

@@ -77,7 +77,7 @@ def leftover_bridge(system):
     if found is not None and system_in_use(system):
         raise IncompatibleModelError(
             "This System already has a propagator whose Context is alive: delete that Context "
-            "(or Simulation) first, or make the new propagator with a copy of the System "
-            "(copy.deepcopy)."
+            "(or Simulation) first, or make the new propagator with a copy of the System: "
+            "openmm.XmlSerializer.deserialize(system_xml(system))."
         )
     return found

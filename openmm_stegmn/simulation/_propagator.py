@@ -14,6 +14,7 @@ from ._jump_integrator import JumpIntegrator
 from ._member import ACCEPTED, BRIDGE_GROUP, NONFINITE, PHYSICS_GROUPS
 from ._move_integrator import MoveIntegrator
 from ._schedule import Schedule
+from ._settings_file import ModelReference, read_settings, write_settings
 from ._statistics import FrameRecord, JumpStatistics, Origin
 from ._stepping import HybridStepping, in_kelvin
 from ._switch import Switch
@@ -171,6 +172,22 @@ class STEGMNPropagator(HybridStepping):
 
         self._guard, self._velocities, self._seed = jump_guard, velocities, seed
         self._model = (model.spec.architecture, model.sha256)
+        self._reference = ModelReference.of(model)
+        self._options = {
+            "md_frames": int(md_frames),
+            "jumps": int(jumps),
+            "guard": guard,
+            "energy_threshold": jump_guard.energy_threshold,
+            "velocities": velocities,
+            "backend": backend,
+            "temperature": temperature,
+            "tries": tries,
+            "switch_substeps": int(switch_substeps),
+            "switch_steps": int(switch_steps),
+            "constraint_tolerance": tolerance,
+            "atoms": list(embedding.atoms),
+            "seed": None if seed is None else int(seed),
+        }
         self._kind = kind_of_jump(model, guard, _has_thermostat(integrator, temperature))
         self._tries = tries
         if temperature is not None or hasattr(integrator, "getTemperature"):
@@ -240,6 +257,56 @@ class STEGMNPropagator(HybridStepping):
     def constraint_error(self, positions):
         """Worst relative error of the system's constraints at positions (n_atoms, 3) in nm."""
         return worst_constraint_error(positions, self._pairs, self._lengths)
+
+    def save(self, path):
+        """Write what makes this propagator what it is, the physical integrator included.
+
+        The model is named by path and SHA-256, its weights are not stored. Positions, window,
+        schedule and statistics are the simulation's: ``saveState`` or ``saveCheckpoint``. Together
+        with the System (`system_xml`) they are the whole run.
+
+        Parameters
+        ----------
+        path : path-like
+            JSON, replaced as a whole.
+
+        Raises
+        ------
+        ValueError
+            If the model has no file.
+        OSError
+            If the file cannot be written.
+        """
+        write_settings(path, self._reference, self._options, self._physics)
+
+    @classmethod
+    def load(cls, path, system, topology, integrator=None, *, model=None, **changes):
+        """Make a propagator again from what `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+        system : openmm.System
+            As for a new propagator, such as from `system_xml`. The bridge of an earlier propagator
+            is replaced.
+        topology : openmm.app.Topology
+        integrator : openmm.Integrator, optional
+            Default: the one that was saved, as OpenMM's XML gives it back.
+        model : path-like, optional
+            Where the model file is now. Default: where it was.
+        **changes
+            Keyword arguments that are to be others than those saved, such as ``backend``.
+
+        Raises
+        ------
+        IncompatibleModelError
+            If the model file is not the one saved with, or does not fit the system.
+        ValueError
+            If the file, or the model's, is missing or damaged, or as for a new propagator.
+        """
+        reference, options, saved = read_settings(path)
+        integrator = saved if integrator is None else integrator
+        return cls(system, topology, reference.load(model), integrator, **options | changes)
 
     def describe(self):
         """The settings that make this propagator what it is, as plain values."""
