@@ -85,10 +85,10 @@ def check_tries(model, guard, velocities, tries, switch):
         moves would not be exact.
     """
     name = model.spec.architecture
-    if switch.switched and not makes_moves(model, guard):
+    if switch.switched and model.kinematics != "articulated":
         raise ValueError(
-            f"switch_substeps={switch.substeps} is for Monte Carlo moves, which are drawn from a "
-            f"density of one frame with guard='metropolis': found {name!r} and guard={guard!r}."
+            f"switch_substeps={switch.substeps} walks the turns of rotatable bonds, and {name!r} "
+            f"moves atoms otherwise (kinematics {model.kinematics!r}): leave it out."
         )
     if not makes_moves(model, guard):
         if tries is None:

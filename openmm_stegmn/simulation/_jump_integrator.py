@@ -18,6 +18,14 @@ from ._bridge import PHASE_CHECK, PHASE_PARAMETER
 from ._jump_bridge import PHASE_JUMP
 from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, HybridMember
 from ._velocities import PROJECTED_RULES, add_turning
+from ._walking import (
+    END,
+    SUBSTEP,
+    WALK_VARIABLES,
+    add_end_of_walk,
+    add_start_of_walk,
+    add_substep,
+)
 
 
 class JumpIntegrator(HybridMember):
@@ -35,14 +43,31 @@ class JumpIntegrator(HybridMember):
         Largest relative constraint error of a jump that may be kept.
     mass : float or None
         See `resting_mass`.
+    walked : bool
+        Whether the turns of a jump are walked in sub-steps, each an action of its own with physical
+        steps between; the guard tests their work.
     """
 
-    def __init__(self, schedule, noise_arrays, guard, velocities, constraint_tolerance, mass=None):
-        super().__init__(schedule.history, dof_variables=("jumped",))
+    def __init__(
+        self, schedule, noise_arrays, guard, velocities, constraint_tolerance, mass=None,
+        walked=False,
+    ):  # fmt: skip
+        super().__init__(
+            schedule.history, variables=WALK_VARIABLES if walked else (), dof_variables=("jumped",)
+        )
         self.beginIfBlock(f"action = {JUMP}")
-        self._add_jump(noise_arrays, guard, constraint_tolerance)
+        self._add_prediction(noise_arrays)
+        if walked:
+            self._add_walk()
+        else:
+            self._add_move()
+        self._add_decision(guard, constraint_tolerance)
+        if walked:
+            add_end_of_walk(self)
         self.beginIfBlock(f"cause = {ACCEPTED}")
-        self._add_acceptance(schedule, velocities)
+        if velocities not in PROJECTED_RULES and not walked:
+            add_turning(self)
+        self._add_acceptance(schedule)
         self.endBlock()
         self.beginIfBlock(f"cause > {ACCEPTED}")
         self._add_rejection()
@@ -52,7 +77,7 @@ class JumpIntegrator(HybridMember):
         if self.projects:
             self._add_projection(velocities, mass)
 
-    def _add_jump(self, noise_arrays, guard, constraint_tolerance):
+    def _add_prediction(self, noise_arrays):
         self._add_start()
         for frame in range(self._history):
             self.addComputePerDof("x", f"h{frame}")
@@ -63,12 +88,30 @@ class JumpIntegrator(HybridMember):
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_JUMP))
         self.addComputePerDof("moved", "f31")
         self.addComputeGlobal("nonfinite", "energy31")
+
+    def _add_move(self):
         self.addComputePerDof("x", "base+moved")
-        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_CHECK))
-        self.addComputeGlobal("constraint_error", "energy31")
         self.addComputeGlobal(PHASE_PARAMETER, "0")
         self.addComputeGlobal("energy_after", "energy")
         self.addComputeGlobal("energy_change", "energy_after-energy_before")
+        self.addComputeGlobal("attempted", "attempted+1")
+
+    def _add_walk(self):
+        add_start_of_walk(self, "nonfinite")
+        self.endBlock()
+        self.beginIfBlock(f"action = {SUBSTEP}")
+        add_substep(self)
+        self.endBlock()
+        self.beginIfBlock(f"action = {END}")
+        # Physical steps keep constraints to their own tolerance alone.
+        self.addConstrainPositions()
+        self.addComputeGlobal("energy_change", "work")
+        self.addComputeGlobal("nonfinite", "select(hopeful,nonfinite,1)")
+
+    def _add_decision(self, guard, constraint_tolerance):
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_CHECK))
+        self.addComputeGlobal("constraint_error", "energy31")
+        self.addComputeGlobal(PHASE_PARAMETER, "0")
         # step(NaN) is 0, so whatever is not a number counts as a failed test.
         self.addComputeGlobal("finite", "step(0.5-nonfinite)*step(1e30-abs(energy_change))")
         self.addComputeGlobal("constrained", f"step({constraint_tolerance!r}-constraint_error)")
@@ -79,11 +122,8 @@ class JumpIntegrator(HybridMember):
         # States are XML, where a NaN might not come back; the cause tells what it was.
         self.addComputeGlobal("energy_change", "select(finite,energy_change,0)")
         self.addComputeGlobal("energy_after", "select(finite,energy_after,0)")
-        self.addComputeGlobal("attempted", "attempted+1")
 
-    def _add_acceptance(self, schedule, velocities):
-        if velocities not in PROJECTED_RULES:
-            add_turning(self)
+    def _add_acceptance(self, schedule):
         self._add_record()
         if schedule.jump_frames > 1:
             # The window's frames are one interval apart, so a longer jump starts a new window.

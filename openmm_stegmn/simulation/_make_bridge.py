@@ -7,7 +7,8 @@ import torch
 from ._jump_bridge import JumpBridge, JumpCall
 from ._move_bridge import MoveBridge, TrialsCall
 from ._part_bridge import PartBridge, PeriodicBridge
-from ._switch_bridge import DensityCall, DrawCall, SwitchBridge, TurnCall
+from ._switch_bridge import DensityCall, DrawCall, SwitchBridge
+from ._walk_bridge import TurnCall, TurnsCall, WalkedJumpBridge
 
 
 def eager_bridge(model, embedding, tries=None, substeps=1):
@@ -20,7 +21,7 @@ def eager_bridge(model, embedding, tries=None, substeps=1):
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
     substeps : int
-        That such a move is walked in.
+        That a jump is walked in.
     """
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
     calls = [call(model) for call in _calls(tries, substeps)]
@@ -33,7 +34,7 @@ def scripted_bridge(model, embedding, tries=None, substeps=1):
     draw = lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)  # noqa: E731
     # Any shape of atoms that do not coincide will do for tracing: the model's graph of operations
     # does not depend on it.
-    base = 3.0 * draw(model.spec.n_atoms, 3)
+    base, n_bonds = 3.0 * draw(model.spec.n_atoms, 3), model.context.body.n_bonds
     with torch.no_grad(), warnings.catch_warnings():
         # The shapes that a trace takes for constants are constant here.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
@@ -41,10 +42,11 @@ def scripted_bridge(model, embedding, tries=None, substeps=1):
         window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
         inputs = {
             JumpCall: lambda: (window, base, draw(model.n_noise)),
+            TurnsCall: lambda: (window, base, draw(model.n_noise)),
             TrialsCall: lambda: (base, draw(tries, model.n_noise)),
             DrawCall: lambda: (base, draw(model.n_noise)),
-            TurnCall: lambda: (base, draw(len(model.folds))),
-            DensityCall: lambda: (base, draw(len(model.folds)), torch.ones_like(model.folds)),
+            TurnCall: lambda: (base, draw(n_bonds)),
+            DensityCall: lambda: (base, draw(n_bonds), torch.ones(n_bonds)),
         }
         traced = [
             torch.jit.trace(call(model), inputs[call](), check_trace=False)
@@ -56,19 +58,21 @@ def scripted_bridge(model, embedding, tries=None, substeps=1):
 def _calls(tries, substeps):
     """What is asked of the model, in the order that the bridge takes it."""
     if tries is None:
-        return (JumpCall,)
+        return (JumpCall,) if substeps == 1 else (TurnsCall, TurnCall)
     return (TrialsCall,) if substeps == 1 else (DrawCall, TurnCall, DensityCall)
 
 
 def _bridge(calls, model, embedding, tries, substeps):
     pairs = torch.tensor(embedding.pairs, dtype=torch.int64).reshape(-1, 2)
     lengths = torch.tensor(embedding.lengths, dtype=torch.float64)
-    if tries is None:
+    if tries is None and substeps == 1:
         bridge = JumpBridge(*calls, model, pairs, lengths)
+    elif tries is None:
+        bridge = WalkedJumpBridge(*calls, model, substeps, pairs, lengths)
     elif substeps == 1:
         bridge = MoveBridge(*calls, model, tries, pairs, lengths)
     else:
-        bridge = SwitchBridge(calls, model, substeps, pairs, lengths)
+        bridge = SwitchBridge(*calls, model, substeps, pairs, lengths)
     atoms, count = torch.tensor(embedding.atoms), embedding.n_particles
     if embedding.periodic:
         history = model.history if tries is None else 0

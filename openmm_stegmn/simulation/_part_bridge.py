@@ -14,7 +14,8 @@ from torch import nn
 
 from ._jump_bridge import PHASE_JUMP
 from ._move_bridge import PHASE_PROPOSE
-from ._switch_bridge import PHASE_BACK, PHASE_SUBSTEP
+from ._switch_bridge import PHASE_BACK
+from ._walk_bridge import PHASE_SUBSTEP
 
 
 class PartBridge(nn.Module):

@@ -42,8 +42,8 @@ class STEGMNPropagator(HybridStepping):
     The state that the schedule needs lives in OpenMM's own variables: `Simulation.saveCheckpoint`
     and `saveState` carry it, and a run goes on from a checkpoint exactly as if it had not stopped.
     (A State, unlike a checkpoint, has no random-number streams.) What an XML-serialised integrator
-    carries is OpenMM's own compound integrator, without the schedule: make a new propagator
-    instead.
+    carries is OpenMM's own compound integrator, without the schedule: `save` and `load` keep the
+    propagator itself.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ class STEGMNPropagator(HybridStepping):
         intervals between the shortest and the longest that the model is trained for. Default: the
         model's own.
     switch_substeps, switch_steps : int
-        For Monte Carlo moves of a solute in explicit solvent: walk each in so many sub-steps, with
-        so many physical steps between, so that the solvent can make room. Then
-        ``last_frame.energy_change`` is the work of the protocol.
+        For a solute in explicit solvent: walk the turns of each jump in so many sub-steps, with so
+        many physical steps between, so that the solvent can make room. Energy changes, those that
+        the guard tests too, are then the work of the sub-steps.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     atoms : sequence of int or MDAnalysis.AtomGroup, optional
@@ -155,7 +155,9 @@ class STEGMNPropagator(HybridStepping):
         tolerance, mass = float(constraint_tolerance), resting_mass(system)
         arrays = noise_arrays(model, tries or 1)
         if tries is None:
-            jumper = JumpIntegrator(schedule, arrays, jump_guard, velocities, tolerance, mass)
+            jumper = JumpIntegrator(
+                schedule, arrays, jump_guard, velocities, tolerance, mass, switch.switched
+            )
         elif switch.switched:
             jumper = SwitchIntegrator(schedule, arrays, tolerance, mass)
         else:
@@ -338,7 +340,9 @@ class STEGMNPropagator(HybridStepping):
 
     def _guard_text(self):
         if self._switch.switched:
-            return f"metropolis (with both densities; {self._switch})"
+            if self._tries is None:
+                return f"{self._guard}, of the work; {self._switch}"
+            return f"metropolis (with both densities); {self._switch}"
         if self._tries is not None:
             return f"metropolis ({self._tries} tries, with both densities)"
         return str(self._guard)

@@ -12,8 +12,8 @@ from ._bridge import PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
 from ._member import ACCEPTED, JUMP, PROJECT, RECORD
-from ._switch_integrator import END, SUBSTEP
 from ._velocities import velocity_lag
+from ._walking import END, SUBSTEP
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
 

@@ -17,19 +17,20 @@ but for the error of their time step, as legs do. So the distribution is that of
 """
 
 from ._bridge import PHASE_CHECK, PHASE_PARAMETER
-from ._jump_bridge import PHASE_TURN
-from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, PROJECT, HybridMember
+from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, HybridMember
 from ._move_bridge import PHASE_PROPOSE
-from ._switch_bridge import PHASE_BACK, PHASE_SUBSTEP
+from ._switch_bridge import PHASE_BACK
 from ._velocities import add_projection
+from ._walking import (
+    END,
+    SUBSTEP,
+    WALK_VARIABLES,
+    add_end_of_walk,
+    add_start_of_walk,
+    add_substep,
+)
 
-#: Further actions.
-SUBSTEP, END = PROJECT + 1, PROJECT + 2
-
-#: Work (kJ/mol) beyond which a move is given up: no chance, and steps from there would blow up.
-HOPELESS = 1e5
-
-_VARIABLES = ("unusable", "work", "log_ratio", "passed", "hopeful")
+_VARIABLES = (*WALK_VARIABLES, "unusable", "log_ratio", "passed")
 
 
 class SwitchIntegrator(HybridMember):
@@ -53,7 +54,7 @@ class SwitchIntegrator(HybridMember):
         self._add_proposal(noise_arrays, mass)
         self.endBlock()
         self.beginIfBlock(f"action = {SUBSTEP}")
-        self._add_substep()
+        add_substep(self)
         self.endBlock()
         self.beginIfBlock(f"action = {END}")
         self._add_decision(constraint_tolerance)
@@ -70,30 +71,14 @@ class SwitchIntegrator(HybridMember):
         self.addComputePerDof("x", "base")
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_PROPOSE))
         self.addComputePerDof("moved", "f31")
-        # step(NaN) is 0, so whatever is not a number counts as a failed test.
-        self.addComputeGlobal("unusable", "1-step(0.5-energy31)")
-        self.addComputeGlobal(PHASE_PARAMETER, "0")
-        self.addComputeGlobal("work", "0")
-        self.addComputeGlobal("hopeful", "1-unusable")
-        self.addComputeGlobal("attempted", "attempted+1")
+        self.addComputeGlobal("unusable", "energy31")
+        add_start_of_walk(self, "unusable")
+        self.addComputeGlobal("unusable", "1-hopeful")
         add_projection(self, "maxwell", mass)
 
-    def _add_substep(self):
-        self.addComputeGlobal("energy_before", "energy")
-        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_SUBSTEP))
-        self.addComputePerDof("moved", "f31")
-        self.addComputePerDof("jumped", "x+moved")
-        # The bridge is shown velocities where it otherwise sees positions.
-        self.addComputePerDof("x", "v")
-        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_TURN))
-        self.addComputePerDof("v", "v+f31")
-        self.addComputeGlobal(PHASE_PARAMETER, "0")
-        self.addComputePerDof("x", "jumped")
-        self.addComputeGlobal("energy_after", "energy")
-        self.addComputeGlobal("work", "work+energy_after-energy_before")
-        self.addComputeGlobal("hopeful", f"step({HOPELESS!r}-abs(work))")
-
     def _add_decision(self, constraint_tolerance):
+        # Physical steps keep constraints to their own tolerance alone.
+        self.addConstrainPositions()
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_BACK))
         self.addComputeGlobal("log_ratio", "energy31")
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_CHECK))
@@ -111,8 +96,8 @@ class SwitchIntegrator(HybridMember):
         self.addComputeGlobal("cause", f"select(finite,cause,{NONFINITE})")
         # States are XML, where a NaN might not come back; the cause tells what it was.
         self.addComputeGlobal("energy_change", "select(finite,work,0)")
-        for name in ("work", "energy_after", "energy_before", "log_ratio"):
-            self.addComputeGlobal(name, f"select(finite,{name},0)")
+        self.addComputeGlobal("log_ratio", "select(finite,log_ratio,0)")
+        add_end_of_walk(self)
         self.beginIfBlock(f"cause = {ACCEPTED}")
         self.addComputeGlobal("accepted", "accepted+1")
         self.addComputeGlobal("energy_change_sum", "energy_change_sum+energy_change")

@@ -1,0 +1,146 @@
+"""What bridges share whose jumps are walked in sub-steps; see `Bridge` for how and why.
+
+===== ============================= ============================ ================================
+phase positions shown               "energy"                     "forces"
+===== ============================= ============================ ================================
+600   anywhere, nm                  0                            displacement of one sub-step, nm
+102   the velocities, nm/ps         0                            their change in that sub-step
+===== ============================= ============================ ================================
+"""
+
+from typing import Final
+
+import torch
+from torch import nn
+
+from ..mechanics import wrap_angle
+from ..units import ANGSTROM_PER_NM
+from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
+from ._jump_bridge import PHASE_JUMP, PHASE_TURN, JumpCall
+
+PHASE_SUBSTEP = 600
+
+
+class TurnCall(nn.Module):
+    """Forward kinematics as a ``forward``, which is what `torch.jit.trace` takes."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.body = model.context.body
+
+    def forward(self, base, turns):
+        """See ``ArticulatedBody.move``."""
+        return self.body.move(base, turns)
+
+
+class WalkBridge(Bridge):
+    """Turns that are walked; the base of what finds them.
+
+    Parameters
+    ----------
+    turn : torch.nn.Module
+        A `TurnCall` or its trace.
+    model : TrajectoryModel
+        It turns rotatable bonds.
+    substeps : int
+    pairs : torch.Tensor (n_constraints, 2), int64
+    lengths : torch.Tensor (n_constraints,), float64, nm
+    """
+
+    def __init__(self, turn, model, substeps, pairs, lengths):
+        super().__init__(model, 1, pairs, lengths)
+        self.turn = turn
+        self.substeps: int = substeps
+        self.scale: float = ANGSTROM_PER_NM
+        turns = torch.zeros(model.context.body.n_bonds, dtype=torch.float64)
+        self.register_buffer("turns", turns)
+        rotations = torch.eye(3, dtype=torch.float64).repeat(model.spec.n_atoms, 1, 1)
+        self.register_buffer("rotations", rotations)
+
+    def centred(self, shown: torch.Tensor):
+        """Å; near the origin single precision holds the shape best."""
+        return (shown - shown.mean(0)) * self.scale
+
+    def substep(self, shown: torch.Tensor):
+        """Displacement, nm, of positions (n_atoms, 3) nm by one sub-step."""
+        start = self.centred(shown)
+        frame, rotations = self.turn(start, self.turns / self.substeps)
+        self.rotations.copy_(rotations)
+        return (frame - start) / self.scale
+
+    def turned(self, velocities: torch.Tensor):
+        """Change of velocities (n_atoms, 3) that turn with their fragments."""
+        return torch.matmul(self.rotations, velocities.unsqueeze(-1)).squeeze(-1) - velocities
+
+
+class TurnsCall(nn.Module):
+    """The turns of a jump from a window as a ``forward``. Its rigid motion is left to physics."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.jump, self.body = JumpCall(model), model.context.body
+
+    def forward(self, window, base, noise):
+        """See `JumpCall`; ``(n_bonds,)``, rad."""
+        frame, _ = self.jump(window, base, noise)
+        return wrap_angle(self.body.torsions(frame) - self.body.torsions(base))
+
+
+class WalkedJumpBridge(WalkBridge):
+    """The phases of a jump that is walked, as one torch module, eager or scripted: those of
+    `JumpBridge` with 600 beside them, where 100 gives no displacement.
+
+    Parameters
+    ----------
+    turns_of, turn : torch.nn.Module
+        A `TurnsCall` and a `TurnCall`, or their traces.
+    model, substeps, pairs, lengths
+        See `WalkBridge`.
+    """
+
+    # TorchScript sees class constants, not the module's globals.
+    jump_phase: Final[int] = PHASE_JUMP
+    check_phase: Final[int] = PHASE_CHECK
+    turn_phase: Final[int] = PHASE_TURN
+    noise_phase: Final[int] = PHASE_NOISE
+    substep_phase: Final[int] = PHASE_SUBSTEP
+
+    def __init__(self, turns_of, turn, model, substeps, pairs, lengths):
+        super().__init__(turn, model, substeps, pairs, lengths)
+        self.turns_of = turns_of
+        self.history: int = model.history
+        window = torch.zeros(model.history, model.spec.n_atoms, 3, dtype=torch.float64)
+        self.register_buffer("window", window)
+
+    def forward(self, positions: torch.Tensor, phase: torch.Tensor):
+        """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
+        3)."""
+        now = int(phase.item())
+        # As in JumpBridge: data, and one chain with one return.
+        shown = positions.data.to(self.window)
+        answer, change = self.zero, self.nothing
+        if now == 0:
+            pass
+        elif now <= self.history:
+            self.window[now - 1].copy_(shown * self.scale)
+        elif now == self.jump_phase:
+            answer = self.predict(shown)
+        elif now == self.check_phase:
+            answer = self.constraint_error(shown)
+        elif now == self.turn_phase:
+            change = self.turned(shown)
+        elif now == self.substep_phase:
+            change = self.substep(shown)
+        elif now >= self.noise_phase:
+            self.noise[now - self.noise_phase].copy_(shown)
+        return answer, change
+
+    def predict(self, shown: torch.Tensor):
+        """Find the turns of the jump, and keep them; 1 if they are unusable."""
+        origin = shown.mean(0) * self.scale
+        window = (self.window - origin).to(torch.float32)
+        self.turns.copy_(self.turns_of(window, self.centred(shown), self.noise_of_draws()[0]))
+        unusable = self.zero
+        if not torch.isfinite(self.turns).all():
+            unusable = self.zero + 1.0
+        return unusable
