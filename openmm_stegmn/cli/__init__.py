@@ -3,6 +3,7 @@
 import typer
 
 from ._benchmark import benchmark
+from ._evaluate import evaluate
 from ._info import info
 from ._run import run
 from ._train import train
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(train)
+app.command()(evaluate)
 app.command()(info)
 app.add_typer(benchmark, name="benchmark")
 

@@ -8,22 +8,26 @@ from typing import Annotated
 import typer
 
 from ._benchmark_options import counted
+from ._data_options import (
+    Constraints,
+    Device,
+    Forcefields,
+    FreeJumps,
+    Memory,
+    System,
+    Threads,
+    Topology,
+    Trajectories,
+    given_options,
+)
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
 from ._train_options import check_output, merge_settings
 
 
 def train(
     context: typer.Context,
-    topology: Annotated[
-        Path | None,
-        typer.Option(
-            help="PDB file of the atoms in the trajectories, hydrogens included.", show_default=""
-        ),
-    ] = None,
-    trajectory: Annotated[
-        list[Path] | None,
-        typer.Option(help="Any format that MDAnalysis reads and that states times; repeat it."),
-    ] = None,
+    topology: Topology = None,
+    trajectory: Trajectories = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -31,14 +35,9 @@ def train(
             show_default="",
         ),
     ] = None,
-    system: Annotated[
-        Path | None,
-        typer.Option(help="Serialised OpenMM System, in place of a force field.", show_default=""),
-    ] = None,
-    forcefield: Annotated[
-        list[str], typer.Option(help="OpenMM force-field file; repeat for several.")
-    ] = ("amber14-all.xml", "obc2_native.xml"),
-    constraints: Annotated[str, typer.Option(help="HBonds, AllBonds, HAngles or None.")] = "HBonds",
+    system: System = None,
+    forcefield: Forcefields = ("amber14-all.xml", "obc2_native.xml"),
+    constraints: Constraints = "HBonds",
     target: Annotated[
         str,
         typer.Option(
@@ -63,7 +62,11 @@ def train(
         ),
     ] = None,
     history: Annotated[
-        int | None, typer.Option(help="Frames in a window of a jump.", show_default="10")
+        int | None,
+        typer.Option(
+            help="Frames in a window. Of a proposal: 1 for exact moves, more for dynamics.",
+            show_default="10, or 1 of a proposal",
+        ),
     ] = None,
     frame_interval: Annotated[
         float | None,
@@ -107,12 +110,10 @@ def train(
             show_default="none",
         ),
     ] = None,
-    memory: Annotated[
-        float,
-        typer.Option(help="GB that frames may take; more are kept on the disk of the model."),
-    ] = 1.0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of training.")] = 1,
+    free_jumps: FreeJumps = 1000,
+    memory: Memory = 1.0,
+    device: Device = "auto",
+    threads: Threads = 1,
     output_file: Annotated[
         Path, typer.Option("--output", "-o", help="Model file to write.")
     ] = Path("model.safetensors"),
@@ -130,10 +131,6 @@ def train(
     gets checkpoints, a table of losses (and what TensorBoard reads, if it is installed) and the
     learning curve.
     """
-    given = {
-        name for name in context.params
-        if context.get_parameter_source(name).name == "COMMANDLINE"
-    }  # fmt: skip
     with warnings_on_one_line():
         import torch
 
@@ -145,7 +142,9 @@ def train(
             check_output(output_file, overwrite)
             folder = training_folder(output_file)
             check_folder(folder, resume, overwrite)
-            data, settings = make_settings(merge_settings(config, context.params, given))
+            data, settings = make_settings(
+                merge_settings(config, context.params, given_options(context))
+            )
             molecule = data.load_molecule()
             trajectories = data.read_trajectories(molecule, folder.absolute().parent)
             with counted("steps") as update:
@@ -165,28 +164,32 @@ def train(
                 + (", the same command with --resume goes on" if folder.exists() else ""),
                 INTERRUPTED,
             )
-    from ._train_table import train_table
+    from ._train_table import measured_tables
 
-    output.print(train_table(result))
+    for table in measured_tables(result, result.model):
+        output.print(table)
     print(result.verdict)
     messages.print(
         f"Saved {output_file}, and how it was trained in {folder}"
-        f"{_how_to_run(data, settings, output_file)}",
+        f"{_how_to_run(data, settings, result.model, output_file)}",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 
 
-def _how_to_run(data, settings, output_file) -> str:
+def _how_to_run(data, settings, model, output_file) -> str:
     """The command that uses a model, with what was said of the molecule."""
     if data.system is not None:
         return "; in a script: STEGMNPropagator(system, topology, load_model(...), ...)"
-    words = ["--exact"] if settings.target == "proposal" else []
+    proposal = settings.target == "proposal"
+    words = ["--exact"] if proposal and not model.uses_window else []
     words += ["--pdb", data.topology, "--model", output_file]
     words += [word for name in data.forcefield or () for word in ("--forcefield", name)]
     if data.constraints is not None:
         words += ["--constraints", data.constraints]
     if settings.temperature != type(settings).temperature:
         words += ["--temperature", settings.temperature]
+    if proposal and model.uses_window:
+        words += ["--jump-time", f"{model.jump_frames * model.frame_interval:g}"]
     return f". To use it: openmm-stegmn run {' '.join(map(str, words))}"
 
 

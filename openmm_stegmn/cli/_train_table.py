@@ -1,20 +1,37 @@
-"""The table that ``openmm-stegmn train`` prints."""
+"""The tables that ``openmm-stegmn train`` and ``evaluate`` print."""
 
 from __future__ import annotations
 
 from rich.table import Table
 
 
-def train_table(result):
-    """A rich table of a :class:`~openmm_stegmn.training_runs.TrainResult`."""
-    return _accuracies(result) if result.acceptance is None else _acceptance(result)
+def measured_tables(found, model):
+    """Tables of what was measured of a model.
+
+    Parameters
+    ----------
+    found : Measured
+    model : TrajectoryModel
+
+    Returns
+    -------
+    list of rich.table.Table
+    """
+    tables = []
+    if found.accuracies is not None:
+        tables.append(_accuracies(found.accuracies))
+    if found.acceptance is not None:
+        tables.append(_acceptance(found.acceptance, model))
+    if found.stability is not None:
+        tables.append(_stability(found.stability))
+    return tables
 
 
-def _accuracies(result):
+def _accuracies(accuracies):
     table = _table("Errors on frames that were held out", "model")
     for column in ("torsion RMSE (°)", "MAE (°)", "position MSE (Å²)", "heavy atoms"):
         table.add_column(column, justify="right")
-    for name, each in result.accuracies.items():
+    for name, each in accuracies.items():
         table.add_row(
             name, f"{each.mean_torsion_rmse:.2f}", f"{each.mean_torsion_mae:.2f}",
             f"{each.position_mse:.4f}", f"{each.position_mse_heavy:.4f}",
@@ -22,16 +39,25 @@ def _accuracies(result):
     return table
 
 
-def _acceptance(result):
+def _acceptance(found, model):
     from ..training import bond_names
 
-    found = result.acceptance
     table = _table(f"{found.n_moves} moves from frames that were held out", "")
     table.add_column("", justify="right")
     table.add_row("accepted", f"{100 * found.acceptance:.1f} %")
     table.add_row("median change of energy", f"{found.energy_median:.1f} kJ/mol")
-    for name, turned in zip(bond_names(result.model), found.turned, strict=True):
+    for name, turned in zip(bond_names(model), found.turned, strict=True):
         table.add_row(f"accepted (1 − cos Δq), {name}", f"{turned:.3f}")
+    return table
+
+
+def _stability(shapes):
+    table = _table("Free jumps, one after the other, no physical step between", "after")
+    for column in ("bonds off by (Å)", "angles off by (°)", "radius of gyration (Å)"):
+        table.add_column(column, justify="right")
+    for each in shapes:
+        name = f"{each.jumps:,} jumps" if each.jumps else "none: the data"
+        table.add_row(name, f"{each.bonds:.4f}", f"{each.angles:.2f}", f"{each.gyration:.3f}")
     return table
 
 

@@ -4,15 +4,18 @@ from ._acceptance import Acceptance, measure_acceptance
 from ._config import TrainingConfig
 from ._device import choose_device
 from ._fine_tune import FineTuneConfig, fine_tune
+from ._likelihood import measure_likelihood
 from ._loop import train
 from ._metrics import Accuracy, evaluate
 from ._proposal_task import ProposalTask
 from ._provenance import record_provenance
+from ._stability import Shape, describe_stability, free_jumps_of, measure_stability
 from ._table import accuracy_table, bond_names
 from ._tasks import PositionTask, TorsionTask
 
 __all__ = [
-    "Acceptance", "Accuracy", "FineTuneConfig", "PositionTask", "ProposalTask", "TorsionTask",
-    "TrainingConfig", "accuracy_table", "bond_names", "choose_device", "evaluate", "fine_tune",
-    "measure_acceptance", "record_provenance", "train",
+    "Acceptance", "Accuracy", "FineTuneConfig", "PositionTask", "ProposalTask", "Shape",
+    "TorsionTask", "TrainingConfig", "accuracy_table", "bond_names", "choose_device",
+    "describe_stability", "evaluate", "fine_tune", "free_jumps_of", "measure_acceptance",
+    "measure_likelihood", "measure_stability", "record_provenance", "train",
 ]  # fmt: skip

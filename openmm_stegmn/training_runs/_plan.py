@@ -15,6 +15,8 @@ from ._start import load_start, take_weights
 
 # Of intervals, that are rounded in files
 _SAME = 1e-4
+# Times of a proposal, in frame intervals, where none are asked for
+_LAGS = (1, 2, 5, 10, 20, 50)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     check_same_interval(trajectories)
     recorded = trajectories[0].interval
     interval = recorded if settings.frame_interval is None else settings.frame_interval
-    stride = _multiple("frame interval", interval, recorded, "that of the trajectories")
+    stride = multiple_of("frame interval", interval, recorded, "that of the trajectories")
     start = None if settings.start is None else load_start(settings)
     spec = ModelSpec(
         **_architecture(settings, start, interval), frame_interval=interval,
@@ -83,13 +85,26 @@ def _architecture(settings, start, interval) -> dict:
 def _config(settings, interval) -> dict:
     """Keyword arguments of the architecture."""
     own = {"components": settings.components, "block": settings.block}
-    if settings.times is not None:
-        lags = {_multiple("time", time, interval, "the frame interval") for time in settings.times}
-        own["lags"] = [None, *sorted(lags)]
+    if settings.target == "proposal":
+        lags = _lags(settings, interval)
+        # What follows a window follows after a time.
+        dynamics = settings.history > 1
+        own["lags"] = lags if dynamics else [None, *lags]
+        own["lag"] = lags[0] if dynamics else None
     return settings.config | {name: value for name, value in own.items() if value is not None}
 
 
-def _multiple(what, time, of, whose) -> int:
+def _lags(settings, interval) -> list[int]:
+    """Times of a proposal, in frame intervals."""
+    if settings.times is None:
+        return list(_LAGS)
+    return sorted(
+        {multiple_of("time", time, interval, "the frame interval") for time in settings.times}
+    )
+
+
+def multiple_of(what: str, time: float, of: float, whose: str) -> int:
+    """How often an interval goes into a time, both in ps; ValueError if it does not."""
     count = round(time / of)
     if count < 1 or abs(time / of - count) > _SAME * count:
         raise ValueError(

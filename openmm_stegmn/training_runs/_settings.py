@@ -29,13 +29,14 @@ class TrainSettings:
     """Packaged model, or model file, of the same atoms that training starts from, in place of
     initial weights and least squares. Architecture, its options and the history are its own."""
     history: int | None = None
-    """Frames in a window; 10 if None. A proposal looks at one."""
+    """Frames in a window; if None, 10 of a jump and 1 of a proposal. Moves from one frame are
+    exact; a proposal with more is for stochastic dynamics, whose bias is not corrected."""
     frame_interval: float | None = None
     """Time between the frames of a window, ps: a multiple of that of the trajectories, which it is
     if None."""
     times: tuple[float, ...] | None = None
-    """Of a proposal: times that moves are learned for, ps, beside the equilibrium, which always is;
-    the architecture's own, in frame intervals, if None."""
+    """Of a proposal: times that moves are learned for, ps, beside the equilibrium, which always is
+    if they look at one frame; 1, 2, 5, 10, 20 and 50 frame intervals if None."""
     components: int | None = None
     """Of a proposal: components of the density; the architecture's own if None."""
     block: int | None = None
@@ -46,6 +47,8 @@ class TrainSettings:
     """Steps, batch size, learning rate, seed (of the initial weights too)."""
     fine_tune: int | None = None
     """Of a proposal: steps of training for acceptance, after that on the trajectories."""
+    free_jumps: int = 1000
+    """Jumps one after the other, after which bonds, angles and size are looked at; 0: none."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
 
@@ -70,10 +73,10 @@ class TrainSettings:
                 raise ValueError(
                     f"{' and '.join(map(_words, given))}: only for target proposal, not for jump"
                 )
-        elif self.history not in (None, 1):
+        elif self.fine_tune is not None and self.history not in (None, 1):
             raise ValueError(
-                f"history {self.history}: moves of target proposal are exact if they depend on the "
-                f"current frame alone; leave the history out"
+                f"history {self.history} with fine tune {self.fine_tune}: only moves from one "
+                f"frame are accepted or not; leave one of the two out"
             )
         if self.history is None and self.start is None:
             object.__setattr__(self, "history", 10 if self.target == "jump" else 1)
@@ -81,6 +84,7 @@ class TrainSettings:
             object.__setattr__(self, "times", tuple(float(time) for time in self.times))
         for name in ("history", "components", "block", "fine_tune"):
             _check(name, [getattr(self, name)], lambda x: x >= 1, "at least 1")
+        _check("free_jumps", [self.free_jumps], lambda x: x >= 0, "0 or more")
         for name, values in (("times", self.times or ()), ("frame_interval", [self.frame_interval]),
                              ("temperature", [self.temperature])):  # fmt: skip
             _check(name, values, lambda x: x > 0, "positive")

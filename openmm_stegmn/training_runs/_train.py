@@ -5,38 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..training import (
-    Acceptance,
-    Accuracy,
-    FineTuneConfig,
-    choose_device,
-    fine_tune,
-    measure_acceptance,
-    record_provenance,
-    train,
-)
-from ._baselines import compare, fit_baselines, verdict
+from ..training import FineTuneConfig, choose_device, fine_tune, record_provenance, train
+from ._baselines import fit_baselines
 from ._folder import check_folder, open_folder
+from ._measure import Measured, measure, some_frames
 from ._plan import plan_training
 from ._ratio import RatioToBaseline
 from ._settings import TrainSettings
 
-# Frames that acceptance is measured from, and that fine-tuning is validated on
-_MEASURED = 300
 
-
-@dataclass(frozen=True)
-class TrainResult:
+@dataclass(frozen=True, kw_only=True)
+class TrainResult(Measured):
     """A trained model, and what was measured on frames that it has not seen."""
 
     model: object
     """TrajectoryModel, on the CPU, with its provenance."""
-    accuracies: dict[str, Accuracy] | None
-    """Of a jump model: its own and those of the baselines, by name."""
-    acceptance: Acceptance | None
-    """Of a proposal: of moves that Metropolis weighs."""
-    verdict: str
-    """What they say, in a sentence."""
 
 
 def train_on(
@@ -97,35 +80,25 @@ def train_on(
         accelerator="gpu" if device == "cuda" else "cpu", progress=progress, folder=folder,
         resume=resume, callbacks=watching, fitted=plan.start is not None,
     )  # fmt: skip
-    accuracies = acceptance = None
-    if model.has_density:
-        if settings.fine_tune is not None:
-            config = FineTuneConfig(steps=settings.fine_tune, seed=settings.training.seed)
-            fine_tune(
-                model, molecule.system, windows["training"].frames, settings.temperature, config,
-                validation=_some(windows["validation"]), device=device, progress=tuned,
-            )  # fmt: skip
-        acceptance = measure_acceptance(
-            model, molecule.system, _some(windows["test"]), settings.temperature
-        )
-        sentence = (
-            f"{model.spec.architecture}: {100 * acceptance.acceptance:.1f} % of moves from frames "
-            f"it has not seen are accepted (one trial each, drawn for equilibrium)."
-        )
-        metrics = {"acceptance": acceptance.as_dict()}
-    else:
-        accuracies = compare(model, fitted, windows["test"], device)
-        sentence = verdict(model, accuracies)
-        metrics = {"accuracy": {name: each.as_dict() for name, each in accuracies.items()}}
+    if settings.fine_tune is not None:
+        fine_tune(
+            model, molecule.system, windows["training"].frames, settings.temperature,
+            FineTuneConfig(steps=settings.fine_tune, seed=config.seed),
+            validation=some_frames(windows["validation"]), device=device, progress=tuned,
+        )  # fmt: skip
+    measured = measure(
+        model, fitted, windows["test"], molecule.system, temperature=settings.temperature,
+        free_jumps=settings.free_jumps, device=device,
+    )  # fmt: skip
     record_provenance(
         model,
         **_data(trajectories),
         force_field=list(molecule.forcefields),
         settings=settings.as_dict(),
         **_origin(plan),
-        **metrics,
+        **measured.as_dict(),
     )
-    return TrainResult(model, accuracies, acceptance, sentence)
+    return TrainResult(**vars(measured), model=model)
 
 
 def _data(trajectories):
@@ -146,9 +119,3 @@ def _record(settings, plan, trajectories):
     record = settings.as_dict()
     training = {f"training.{name}": value for name, value in record.pop("training").items()}
     return record | training | _data(trajectories) | _origin(plan)
-
-
-def _some(windows):
-    """Frames, evenly spaced over the whole."""
-    frames = windows.frames
-    return frames[:: max(1, len(frames) // _MEASURED)]

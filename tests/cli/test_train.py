@@ -26,7 +26,7 @@ README = Path(__file__).parents[2] / "README.md"
 PDB = packaged_structure("alanine-dipeptide")
 FILES = ("run1.xtc", "run2.dcd", "run3.trr")
 SMALL = ("--option", "hidden=8", "--option", "layers=1", "--option", "heads=2")
-QUICK = ("--steps", "2", "--batch-size", "8", *SMALL)
+QUICK = ("--steps", "2", "--batch-size", "8", "--free-jumps", "10", *SMALL)
 PROPOSAL = ("--target", "proposal", "--times", "0.02,0.04", "--components", "3")
 
 pytestmark = [
@@ -66,7 +66,9 @@ def test_a_jump_model_runs(folder):
     assert result.exit_code == 0, result.output
     for name in ("persistence", "linear", "linear-ar", "linear-ar-full", "stegmn"):
         assert f"│ {name} " in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("stegmn: torsion RMSE ")
+    verdict = result.stdout.splitlines()[-1]
+    assert verdict.startswith("stegmn: torsion RMSE ")
+    assert "After 10 free jumps bonds are " in verdict and "│ 10 jumps " in result.stdout
     model = load_model("model.safetensors")
     assert (model.frame_interval, model.history, model.temperature) == (0.02, 3, 310)
     sources = [each["source"] for each in model.spec.provenance["trajectories"]]
@@ -97,9 +99,32 @@ def test_a_proposal_runs_exactly(folder):
     assert summary["jump_kind"] == "exact" and summary["jumps"]["attempted"] > 0
 
 
+def test_a_proposal_of_windows_runs_as_dynamics(folder):
+    result = invoke(*PROPOSAL, *QUICK, "--history", "3")
+    assert result.exit_code == 0, result.output
+    assert "more likely than if nothing were known by" in result.stdout
+    assert " after 0.04 ps (nats for each bond)" in result.stdout
+    model = load_model("model.safetensors")
+    assert (model.history, model.lags, model.jump_frames) == (3, (1, 2), 1)
+    ran = run_with(result, "--length", "0.5", "--md-frames", "4", "--equilibration", "0.1",
+                   "--guard", "none")  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    summary = json.loads((folder / "alanine-dipeptide-hybrid" / "summary.json").read_text())
+    assert summary["jump_kind"] == "approximate dynamics" and summary["jumps"]["attempted"] > 1
+
+
 def test_a_serialised_system(folder):
     (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(molecule().system))
-    options = ("--system", "system.xml", "--model", "linear-ar", "--history", "2")
+    options = (
+        "--system",
+        "system.xml",
+        "--model",
+        "linear-ar",
+        "--history",
+        "2",
+        "--free-jumps",
+        "9",
+    )
     result = invoke(*options, files=FILES[:1])
     assert result.exit_code == 0, result.output
     assert "STEGMNPropagator(system, topology" in result.stderr

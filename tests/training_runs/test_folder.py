@@ -43,7 +43,7 @@ run(settings(), sys.argv[1])
 def settings(**changes):
     training = TrainingConfig(**TRAINING | changes)
     config = {"hidden": 8, "layers": 1, "heads": 2}
-    return TrainSettings(history=3, config=config, training=training, device="cpu")
+    return TrainSettings(history=3, config=config, training=training, device="cpu", free_jumps=0)
 
 
 def run(settings, folder=None, trajectories=None, **options):

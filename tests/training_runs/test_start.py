@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
 
 def settings(start, steps=2, **changes):
     training = TrainingConfig(steps=steps, batch_size=8, learning_rate=1e-12, weight_decay=0.0)
-    return TrainSettings(start=str(start), training=training, device="cpu", **changes)
+    return TrainSettings(start=str(start), training=training, device="cpu", free_jumps=0, **changes)
 
 
 def learned(model):

@@ -23,13 +23,14 @@ SMALL = {"hidden": 8, "layers": 1, "heads": 2}
 
 def jump(**changes):
     return TrainSettings(
-        **{"history": 3, "config": SMALL, "training": FEW, "device": "cpu"} | changes
+        **{"history": 3, "config": SMALL, "training": FEW, "device": "cpu", "free_jumps": 2}
+        | changes
     )
 
 
 def proposal(**changes):
     values = {"target": "proposal", "times": (0.04, 0.02), "components": 3, "config": SMALL}
-    return TrainSettings(**values | {"training": FEW, "device": "cpu"} | changes)
+    return TrainSettings(**values | {"training": FEW, "device": "cpu", "free_jumps": 2} | changes)
 
 
 def run(settings, trajectories=None):
