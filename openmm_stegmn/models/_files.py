@@ -16,7 +16,11 @@ from safetensors.torch import load, save
 from ._registry import build_model
 from ._spec import ModelSpec
 
+#: A change of the header, or of what the specification means, makes a new one. It needs a migration
+#: here, and a file of the version before in tests/models/files (see tests/models/test_formats.py).
 FORMAT_VERSION = 1
+# From each earlier version, a function from its header to that of the next; headers hold text
+_MIGRATIONS: dict = {}
 _SUFFIX = ".safetensors"
 
 
@@ -108,11 +112,14 @@ def _header(data, path):
             f"{path} is not a model file of openmm-stegmn, or it is truncated ({len(data)} bytes); "
             f"copy it again, or make one with openmm_stegmn.save_model"
         )
-    if metadata.get("format_version") != str(FORMAT_VERSION):
+    version = metadata.get("format_version")
+    if version not in map(str, range(1, FORMAT_VERSION + 1)):
         raise ModelFileError(
-            f"{path} has format version {metadata.get('format_version')}, this version of "
-            f"openmm-stegmn reads {FORMAT_VERSION}; update the package, or train the model again"
+            f"{path} has format version {version}, this version of openmm-stegmn reads 1 to "
+            f"{FORMAT_VERSION}; update the package, or train the model again"
         )
+    for old in range(int(version), FORMAT_VERSION):
+        metadata = _MIGRATIONS[old](metadata)
     return metadata
 
 

@@ -65,7 +65,7 @@ def compound():
 @pytest.mark.parametrize(
     ("make", "options", "found"),
     [
-        (None, {"frame_interval": 0.003, "history": 3}, "every 0.003 ps is no multiple of the time step"),
+        (None, {"frame_interval": 0.003, "history": 3}, "0.003 ps is no multiple of the time step"),
         (None, {"frame_interval": 0.02, "history": 9}, "9 frames: a window of 9 .* need 10"),
         (compound, {"frame_interval": 0.02, "history": 3}, "must not learn from those"),
         (
