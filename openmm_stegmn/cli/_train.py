@@ -113,6 +113,12 @@ def train(
     free_jumps: FreeJumps = 1000,
     memory: Memory = 1.0,
     device: Device = "auto",
+    devices: Annotated[
+        int, typer.Option(help="Processes on each machine, one a GPU, which share each batch.")
+    ] = 1,
+    nodes: Annotated[
+        int, typer.Option(help="Machines; the processes are then started by SLURM or torchrun.")
+    ] = 1,
     threads: Threads = 1,
     output_file: Annotated[
         Path, typer.Option("--output", "-o", help="Model file to write.")
@@ -153,6 +159,9 @@ def train(
                     tuned=_bar(update) if messages.is_terminal else None,
                     folder=folder, resume=resume, overwrite=overwrite,
                 )  # fmt: skip
+            if result is None:
+                # One of the processes that only help
+                return
             save_model(result.model, output_file)
         except ValueError as error:
             fail(str(error), BAD_INPUT)

@@ -9,6 +9,9 @@ from ._registry import register
 from ._spec import ModelSpec
 from .layers import LagRegression, relative_torsions, ridge_solution, shared_regression
 
+# Windows that least squares of all atoms looks at at a time
+_BLOCK = 1_000
+
 
 @register("persistence")
 class Persistence(TrajectoryModel):
@@ -79,28 +82,36 @@ class CartesianRegression(TrajectoryModel):
 
     def fit(self, windows: Tensor, targets: Tensor) -> None:
         """Least squares over all windows."""
-        last = windows[:, -1]
-        windows, targets = self._align(windows, last[:, None]), self._align(targets, last)
-        step = targets - last
         if self.mode == "shared":
-            past = windows[:, :-1] - windows[:, -1:]
+            last = windows[:, -1]
+            windows, targets = self._align(windows, last[:, None]), self._align(targets, last)
+            past, step = windows[:, :-1] - windows[:, -1:], targets - last
             features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
             self.weights.copy_(shared_regression(features, step.reshape(-1)))
         elif self.mode == "full":
-            # Features of atom i are y − y_i, with y the 3 × TN coordinates and y_i its last ones,
-            # so that one Gram matrix of y gives those of all atoms.
-            n, lags = self.spec.n_atoms, self.spec.history
-            centred = windows - last.mean(1)[:, None, None]
+            self._fit_full(windows, targets)
+
+    def _fit_full(self, windows, targets):
+        # Features of atom i are y − y_i, with y the 3 × TN coordinates and y_i its last ones, so
+        # that one Gram matrix of y gives those of all atoms. It is summed over blocks of windows:
+        # in double precision they take much memory.
+        n, lags = self.spec.n_atoms, self.spec.history
+        gram = torch.zeros(lags * n, lags * n, dtype=torch.float64, device=windows.device)
+        moment = torch.zeros(lags * n, n, dtype=torch.float64, device=windows.device)
+        for window, target in zip(windows.split(_BLOCK), targets.split(_BLOCK), strict=True):
+            last = window[:, -1]
+            window, target = self._align(window, last[:, None]), self._align(target, last)
+            centred = window - last.mean(1)[:, None, None]
             y = centred.reshape(-1, lags * n, 3).transpose(1, 2).reshape(-1, lags * n).double()
-            steps = step.transpose(1, 2).reshape(-1, n).double()
-            gram, moment = y.T @ y, y.T @ steps
-            for atom in range(n):
-                own = (lags - 1) * n + atom
-                cross, overlap = gram[own], y[:, own] @ steps[:, atom]
-                moved = gram - cross[:, None] - cross[None] + cross[own]
-                self.weights[atom] = ridge_solution(
-                    moved, moment[:, atom] - overlap, self.ridge
-                ).to(self.weights)
+            gram += y.T @ y
+            moment += y.T @ (target - last).transpose(1, 2).reshape(-1, n).double()
+        for atom in range(n):
+            own = (lags - 1) * n + atom
+            cross = gram[own]
+            moved = gram - cross[:, None] - cross[None] + cross[own]
+            self.weights[atom] = ridge_solution(
+                moved, moment[:, atom] - moment[own, atom], self.ridge
+            ).to(self.weights)
 
     def _align(self, frames, reference):
         if not self.superposed:

@@ -1,6 +1,12 @@
 """Where models are trained."""
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process of a training, or the one that writes and measures."""
+    return rank_zero_only.rank == 0
 
 
 def choose_device(name: str) -> str:

@@ -1,5 +1,6 @@
 """The training loop: Lightning does the work."""
 
+import os
 import warnings
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch.utils.data import DataLoader
 
-from ..data import WindowSet, reverse_time
+from ..data import WindowSet
 from ._best import KeepBest
 from ._config import TrainingConfig
 from ._logs import CHECKPOINT, draw_curve, loggers
@@ -37,6 +38,8 @@ def train(
     folder: Path | None = None,
     resume=False,
     callbacks=(),
+    devices: int = 1,
+    nodes: int = 1,
 ):
     """Train a model in place.
 
@@ -67,10 +70,15 @@ def train(
         config: on the CPU the result is that of training that was never stopped.
     callbacks : sequence of lightning.Callback
         Those that look at a validation see the averaged weights.
+    devices, nodes : int
+        Processes on each machine, and machines; one process a GPU. They share each batch, so that
+        the training is that of one process, but for rounding. Lightning starts the others of its
+        machine by running the program again, or finds those that SLURM or torchrun has started.
 
     Raises
     ------
     ValueError
+        If a batch cannot be shared evenly; or
         If training is to stop early and there are no validation windows to tell when.
 
     Returns
@@ -83,6 +91,11 @@ def train(
         raise ValueError(
             f"patience = {config.patience}: expected validation windows, which tell when to stop"
         )
+    if config.batch_size % (devices * nodes):
+        raise ValueError(
+            f"batch_size {config.batch_size} cannot be shared by {devices * nodes} processes: take "
+            f"a multiple of that"
+        )
     if not fitted:
         _fit(model, windows, config, accelerator)
     if not model.closed_form:
@@ -90,11 +103,14 @@ def train(
         if validation is not None:
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
-        loaders = _loaders(task, config)
+        checks = _validation_numbers(task)
         resume = folder is not None and resume and (folder / CHECKPOINT).is_file()
-        best = KeepBest(*loaders[1:])
+        best = KeepBest(*checks)
         trainer = lightning.Trainer(
-            max_steps=config.steps, accelerator=accelerator, devices=1,
+            max_steps=config.steps, accelerator=accelerator, devices=devices, num_nodes=nodes,
+            # What a loss does not depend on, such as rigid motion, has no gradient.
+            strategy="auto" if devices * nodes == 1 else "ddp_find_unused_parameters_true",
+            use_distributed_sampler=False,
             gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
             callbacks=[best, *callbacks, *_callbacks(config, folder, progress)],
             num_sanity_val_steps=0, log_every_n_steps=1,
@@ -103,9 +119,10 @@ def train(
             logger=False if folder is None else loggers(folder, resume),
             enable_checkpointing=folder is not None, enable_model_summary=False,
         )  # fmt: skip
+        loaders = [_training_numbers(task, trainer), *checks]
         _run(trainer, task, loaders, folder / CHECKPOINT if resume else None)
         best.restore(model)
-        if folder is not None:
+        if folder is not None and trainer.is_global_zero:
             draw_curve(folder)
     return model.cpu().eval()
 
@@ -158,26 +175,32 @@ def _average(decay, averaged, current, count):
 @torch.no_grad()
 def _fit(model, windows, config, accelerator):
     on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    device = "cuda" if on_gpu else "cpu"
+    # Each process its own
+    device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
     atoms = windows.history * windows.frames.shape[1]
     fitted = windows.subset(min(_FITTED, _FITTED_ATOMS // atoms + 1))
-    window, target = (part.to(device) for part in fitted.take(slice(None)))
+    window, target = fitted.take(slice(None))
+    frames = torch.cat([window, target[:, None]], 1).to(device)
+    del window, target
     if config.time_reversal:
-        mirrored, before = reverse_time(window, target)
         # Side by side, so that a part of the windows is the same part in both directions
-        window = torch.stack([window, mirrored], 1).flatten(0, 1)
-        target = torch.stack([target, before], 1).flatten(0, 1)
-    model.to(device).fit(window, target)
+        frames = torch.stack([frames, frames.flip(1)], 1).flatten(0, 1)
+    model.to(device).fit(frames[:, :-1], frames[:, -1])
 
 
-def _loaders(task, config):
+def _training_numbers(task, trainer):
     # Only numbers of windows are loaded: the frames stay on the device that trains.
+    config = task.config
     directions = 2 if config.time_reversal else 1
     numbers = range(len(task.windows) * task.variants * directions)
-    order = WindowOrder(len(numbers), config, lambda: task.global_step)
-    loaders = [DataLoader(numbers, batch_size=config.batch_size, sampler=order)]
-    if task.validation is not None:
-        # No gradients: more windows at a time take no more memory.
-        numbers = range(len(task.validation) * task.variants)
-        loaders.append(DataLoader(numbers, batch_size=4 * config.batch_size))
-    return loaders
+    order = WindowOrder(len(numbers), config, trainer)
+    return DataLoader(numbers, batch_size=config.batch_size // trainer.world_size, sampler=order)
+
+
+def _validation_numbers(task):
+    """One loader or none; each process validates on all, and comes to the same."""
+    if task.validation is None:
+        return []
+    # No gradients: more windows at a time take no more memory.
+    numbers = range(len(task.validation) * task.variants)
+    return [DataLoader(numbers, batch_size=4 * task.config.batch_size)]

@@ -70,7 +70,9 @@ class JumpTask(lightning.LightningModule, ABC):
     def validation_step(self, index, _):
         """Loss of validation windows."""
         loss = self.loss(*self.example(self.validation, index))
-        self.log("validation", loss, prog_bar=True, logger=False, batch_size=len(index))
+        self.log(
+            "validation", loss, prog_bar=True, logger=False, batch_size=len(index), sync_dist=True
+        )
 
     def example(self, windows, index):
         """What a loss takes: windows and targets of some numbers."""

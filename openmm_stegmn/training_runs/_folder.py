@@ -6,9 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-# What the training in a folder is of. Its device may change: a run may go on elsewhere.
+from ..training import is_first_process
+
+# What the training in a folder is of. Its devices may change: a run may go on elsewhere.
 _RECORD = "settings.json"
-_FREE = ("device",)
+_FREE = ("device", "devices", "nodes")
 
 
 def training_folder(model_file: str | Path) -> Path:
@@ -17,7 +19,7 @@ def training_folder(model_file: str | Path) -> Path:
 
 
 def check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse what would lose a training run, or go on with none.
+    """Refuse what would lose a training run, or go on with none. Only the first process looks.
 
     Raises
     ------
@@ -25,6 +27,8 @@ def check_folder(folder: Path, resume: bool, overwrite: bool) -> None:
         If there is something in the folder and neither of the two is asked for, it is not of a
         training run, or there is nothing to go on with.
     """
+    if not is_first_process():
+        return
     ours = (folder / _RECORD).is_file()
     if resume and not ours:
         raise ValueError(
@@ -58,6 +62,8 @@ def open_folder(folder: Path, record: dict, resume: bool, overwrite: bool) -> No
     ValueError
         See :func:`check_folder`; or if the run to go on with was of something else, naming it.
     """
+    if not is_first_process():
+        return
     check_folder(folder, resume, overwrite)
     record = json.loads(json.dumps(record))
     if resume:

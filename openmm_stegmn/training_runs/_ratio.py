@@ -33,4 +33,4 @@ class RatioToBaseline(lightning.Callback):
     def on_validation_epoch_end(self, trainer, module):
         """Log the ratio; the weights are the averaged ones."""
         found = self.measure(evaluate(module.model, self.windows))
-        module.log("ratio", found / self.best, prog_bar=True, logger=False)
+        module.log("ratio", found / self.best, prog_bar=True, logger=False, sync_dist=True)

@@ -51,6 +51,10 @@ class TrainSettings:
     """Jumps one after the other, after which bonds, angles and size are looked at; 0: none."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
+    devices: int = 1
+    """Processes on each machine, one a GPU, which share each batch."""
+    nodes: int = 1
+    """Machines, each with so many devices: started by SLURM or torchrun."""
 
     def __post_init__(self):
         if self.target not in TARGETS:
@@ -82,7 +86,7 @@ class TrainSettings:
             object.__setattr__(self, "history", 10 if self.target == "jump" else 1)
         if self.times is not None:
             object.__setattr__(self, "times", tuple(float(time) for time in self.times))
-        for name in ("history", "components", "block", "fine_tune"):
+        for name in ("history", "components", "block", "fine_tune", "devices", "nodes"):
             _check(name, [getattr(self, name)], lambda x: x >= 1, "at least 1")
         _check("free_jumps", [self.free_jumps], lambda x: x >= 0, "0 or more")
         for name, values in (("times", self.times or ()), ("frame_interval", [self.frame_interval]),

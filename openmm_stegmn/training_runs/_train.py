@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..training import FineTuneConfig, choose_device, fine_tune, record_provenance, train
+from ..training import (
+    FineTuneConfig,
+    choose_device,
+    fine_tune,
+    is_first_process,
+    record_provenance,
+    train,
+)
 from ._baselines import fit_baselines
 from ._folder import check_folder, open_folder
 from ._measure import Measured, measure, some_frames
@@ -25,7 +32,7 @@ class TrainResult(Measured):
 def train_on(
     molecule, trajectories, settings: TrainSettings | None = None, *, progress=True, tuned=None,
     folder: str | Path | None = None, resume=False, overwrite=False,
-) -> TrainResult:  # fmt: skip
+) -> TrainResult | None:  # fmt: skip
     """Train a model of a molecule on trajectories, and measure it on a held-out part of them.
 
     Parameters
@@ -48,6 +55,11 @@ def train_on(
         CPU the model is the one that training without a stop gives.
     overwrite : bool
         Delete the training in the folder, and begin again.
+
+    Returns
+    -------
+    TrainResult or None
+        None in processes other than the first, if there are several.
 
     Raises
     ------
@@ -79,7 +91,10 @@ def train_on(
         model, windows["training"], config, validation=windows["validation"],
         accelerator="gpu" if device == "cuda" else "cpu", progress=progress, folder=folder,
         resume=resume, callbacks=watching, fitted=plan.start is not None,
+        devices=settings.devices, nodes=settings.nodes,
     )  # fmt: skip
+    if not is_first_process():
+        return None
     if settings.fine_tune is not None:
         fine_tune(
             model, molecule.system, windows["training"].frames, settings.temperature,

@@ -1,0 +1,95 @@
+"""Memory of training on a trajectory that is larger than what frames may take.
+
+A trajectory of chignolin is generated (frames of a short simulation, again and again), and
+``openmm-stegmn train`` is run on it. What is told is memory that is the process's own (RssAnon):
+pages of the file that frames are kept in (in VmRSS too) are the system's to take back at any time.
+
+    python benchmarks/training_memory.py --gigabytes 3
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import MDAnalysis as mda
+import numpy as np
+
+from openmm_stegmn.data import simulate_replicas
+from openmm_stegmn.systems import build_system, packaged_structure
+
+RESULTS = Path(__file__).parent / "results" / "training_memory.json"
+INTERVAL = 0.1  # ps
+TRAIN = (
+    "--history", "3", "--steps", "20", "--batch-size", "64", "--option", "hidden=16",
+    "--free-jumps", "10",
+)  # fmt: skip
+
+
+def write(path, gigabytes):
+    """A DCD file of so many GB of frames; returns their number."""
+    molecule = build_system(packaged_structure("chignolin"))
+    frames = simulate_replicas(
+        molecule.system, molecule.positions, [1], 100, frame_interval=INTERVAL,
+        equilibration=2.0, platform="CPU",
+    )[0].numpy()  # fmt: skip
+    count = round(gigabytes * 1e9 / frames[0].nbytes)
+    universe = mda.Universe.empty(frames.shape[1], trajectory=True)
+    random = np.random.default_rng(0)
+    with mda.Writer(str(path), n_atoms=frames.shape[1], dt=INTERVAL) as writer:
+        for number in range(count):
+            step = universe.trajectory.ts
+            step.frame, step.time = number, number * INTERVAL
+            noise = 0.01 * random.standard_normal(frames.shape[1:], np.float32)
+            universe.atoms.positions = frames[number % len(frames)] + noise
+            writer.write(universe.atoms)
+    return count
+
+
+def peak(command, folder):
+    """Largest memory of a command, GB: its own, and with pages of files; seconds."""
+    start, largest = time.monotonic(), {"RssAnon": 0, "VmRSS": 0}
+    process = subprocess.Popen(command, cwd=folder)
+    while process.poll() is None:
+        try:
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        except OSError:
+            break
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name in largest:
+                largest[name] = max(largest[name], int(value.split()[0]) * 1024 / 1e9)
+        time.sleep(0.05)
+    if process.wait():
+        sys.exit(f"{command} failed")
+    return largest["RssAnon"], largest["VmRSS"], time.monotonic() - start
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--gigabytes", type=float, default=3.0)
+    options.add_argument("--memory", default="0.5,8", help="values of train --memory, GB")
+    asked = options.parse_args()
+    records = []
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        count = write(Path(folder) / "run.dcd", asked.gigabytes)
+        for memory in asked.memory.split(","):
+            command = [
+                sys.executable, "-c", "from openmm_stegmn.cli import app; app()", "train",
+                "--topology", str(packaged_structure("chignolin")), "--trajectory", "run.dcd",
+                "--memory", memory, "--output", f"{memory}.safetensors", *TRAIN,
+            ]  # fmt: skip
+            own, whole, seconds = peak(command, folder)
+            records.append(
+                {"frames": count, "gigabytes": asked.gigabytes, "memory": float(memory),
+                 "own_gigabytes": own, "with_files_gigabytes": whole, "seconds": seconds}
+            )  # fmt: skip
+            print(records[-1], flush=True)
+    RESULTS.write_text(json.dumps(records, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
