@@ -3,7 +3,7 @@
     python benchmarks/exact_explicit.py --output exact_explicit.json
 
 The packaged model, which was trained in implicit solvent, turns the peptide in a box of water (PME,
-2 fs, 300 K), whose acceptance test has all energies. `k x m`: k sub-steps with m physical steps
+2 fs, 300 K), whose acceptance test has all energies. `k x m`: k sub-steps with m steps of the water
 between; `1` moves the peptide at fixed water. Legs of 0.5 ps. Work is that of the protocol.
 """
 

@@ -65,12 +65,12 @@ def run(
     switch_substeps: Annotated[
         int | None,
         typer.Option(
-            help="Walk an exact jump in so many sub-steps, so that explicit solvent can make room.",
+            help="Walk a jump in so many sub-steps, so that explicit solvent can make room.",
             show_default="1",
         ),
     ] = None,
     switch_steps: Annotated[
-        int | None, typer.Option(help="Physical steps between sub-steps.", show_default="10")
+        int | None, typer.Option(help="Steps of the solvent between sub-steps.", show_default="10")
     ] = None,
     jump_time: Annotated[
         float | None,

@@ -46,9 +46,9 @@ class RunSettings:
     jump_time: float | None = None
     """Time by which a jump of approximate dynamics goes ahead, in ps."""
     switch_substeps: int | None = None
-    """Sub-steps that a Monte Carlo move is walked in."""
+    """Sub-steps that a jump is walked in."""
     switch_steps: int | None = None
-    """Physical steps between sub-steps."""
+    """Steps of everything else between sub-steps."""
     backend: str = "auto"
     """How OpenMM calls the network."""
     platform: str = "auto"

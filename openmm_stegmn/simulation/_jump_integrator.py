@@ -20,9 +20,12 @@ from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, Hybri
 from ._velocities import PROJECTED_RULES, add_turning
 from ._walking import (
     END,
+    RELAX,
     SUBSTEP,
+    WALK_DOF_VARIABLES,
     WALK_VARIABLES,
     add_end_of_walk,
+    add_relaxation,
     add_start_of_walk,
     add_substep,
 )
@@ -44,8 +47,8 @@ class JumpIntegrator(HybridMember):
     mass : float or None
         See `resting_mass`.
     walked : bool
-        Whether the turns of a jump are walked in sub-steps, each an action of its own with physical
-        steps between; the guard tests their work.
+        Whether the turns of a jump are walked in sub-steps, each an action of its own with steps of
+        everything else between; the guard tests their work.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class JumpIntegrator(HybridMember):
         walked=False,
     ):  # fmt: skip
         super().__init__(
-            schedule.history, variables=WALK_VARIABLES if walked else (), dof_variables=("jumped",)
+            schedule.history,
+            variables=WALK_VARIABLES if walked else (),
+            dof_variables=WALK_DOF_VARIABLES if walked else ("jumped",),
         )
         self.beginIfBlock(f"action = {JUMP}")
         self._add_prediction(noise_arrays)
@@ -102,9 +107,10 @@ class JumpIntegrator(HybridMember):
         self.beginIfBlock(f"action = {SUBSTEP}")
         add_substep(self)
         self.endBlock()
+        self.beginIfBlock(f"action = {RELAX}")
+        add_relaxation(self)
+        self.endBlock()
         self.beginIfBlock(f"action = {END}")
-        # Physical steps keep constraints to their own tolerance alone.
-        self.addConstrainPositions()
         self.addComputeGlobal("energy_change", "work")
         self.addComputeGlobal("nonfinite", "select(hopeful,nonfinite,1)")
 

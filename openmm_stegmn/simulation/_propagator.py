@@ -79,9 +79,9 @@ class STEGMNPropagator(HybridStepping):
         model's own.
     switch_substeps, switch_steps : int
         For a solute in explicit solvent: walk the turns of each jump in so many sub-steps, with so
-        many physical steps between, so that the solvent can make room. Energy changes, those that
-        the guard tests too, are then the work of the sub-steps. The steps between belong to the
-        jump: they are not counted, and take no time of the clock.
+        many steps of everything else between, so that the solvent can make room. Energy changes,
+        those that the guard tests too, are then the work of the sub-steps. The steps between belong
+        to the jump: they are not counted, and take no time of the clock.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     atoms : sequence of int or MDAnalysis.AtomGroup, optional

@@ -13,7 +13,7 @@ from ._context import find_context
 from ._interrupts import interrupt_deferred
 from ._member import ACCEPTED, JUMP, PROJECT, RECORD
 from ._velocities import velocity_lag
-from ._walking import END, SUBSTEP
+from ._walking import END, RELAX, SUBSTEP
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
 
@@ -119,7 +119,6 @@ class HybridStepping(openmm.CompoundIntegrator):
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         self._jumper["velocity_lag"] = velocity_lag(self._physics)
         accepted = False
-        box = state.getPeriodicBoxVectors()
         try:
             self._run_jumper(context, JUMP)
             self._raise_error()
@@ -131,11 +130,8 @@ class HybridStepping(openmm.CompoundIntegrator):
             if accepted and self._jumper.projects:
                 self._run_jumper(context, PROJECT)
                 context.setStepCount(count + 1)
-            elif not accepted:
-                _restore_box(context, box)
         except BaseException:
             self._jumper.restore(before)
-            _restore_box(context, box)
             context.setPositions(state.getPositions(asNumpy=True))
             context.setVelocities(state.getVelocities(asNumpy=True))
             context.setStepCount(count)
@@ -148,12 +144,14 @@ class HybridStepping(openmm.CompoundIntegrator):
         self.wall_seconds_jumps += time.perf_counter() - started
 
     def _walk_move(self, context):
-        """Sub-steps of a switched move, physical steps between them, and the decision."""
+        """Sub-steps of a jump, steps of everything else between them, and the decision."""
+        step = self._physics.getStepSize().value_in_unit(unit.picosecond)
+        self._jumper["relaxing_step"] = step
         for substep in range(self._switch.substeps):
             if not self._jumper["hopeful"] > 0.5:
                 break
             if substep > 0:
-                super().step(self._switch.steps)
+                self._run_jumper(context, RELAX, self._switch.steps)
             self._run_jumper(context, SUBSTEP)
             self._raise_error()
         self._run_jumper(context, END)
@@ -164,14 +162,14 @@ class HybridStepping(openmm.CompoundIntegrator):
         if error is not None:
             raise error
 
-    def _run_jumper(self, context, action):
+    def _run_jumper(self, context, action, steps=1):
         self._jumper["action"] = action
         # Members are not told that positions change under them, and would go on with stale forces;
         # setting a parameter tells all.
         context.setParameter(PHASE_PARAMETER, 0.0)
         self.setCurrentIntegrator(JUMP_MEMBER)
         try:
-            super().step(1)
+            super().step(steps)
         finally:
             self.setCurrentIntegrator(PHYSICS_MEMBER)
             context.setParameter(PHASE_PARAMETER, 0.0)
@@ -201,12 +199,6 @@ class HybridStepping(openmm.CompoundIntegrator):
         if self._temperature is not None or not hasattr(self._physics, "getTemperature"):
             return self._temperature or 0.0
         return in_kelvin(self._physics.getTemperature())
-
-
-def _restore_box(context, box):
-    """A barostat may have changed it between the sub-steps of a switched move."""
-    if context.getState().getPeriodicBoxVectors() != box:
-        context.setPeriodicBoxVectors(*box)
 
 
 def _require_finite(state, advice):

@@ -1,4 +1,4 @@
-"""Moves that are walked in sub-steps, so that what is around can make room."""
+"""Jumps that are walked in sub-steps, so that what is around can make room."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -6,14 +6,14 @@ from numbers import Integral
 
 @dataclass(frozen=True)
 class Switch:
-    """How a switched move is walked.
+    """How a jump is walked.
 
     Attributes
     ----------
     substeps : int
         Equal parts of the turns; 1: all at once.
     steps : int
-        Physical steps between two sub-steps.
+        Of everything else between two sub-steps.
     """
 
     substeps: int = 1
@@ -30,4 +30,4 @@ class Switch:
         return self.substeps > 1
 
     def __str__(self):
-        return f"walked in {self.substeps} sub-steps with {self.steps} physical steps between"
+        return f"walked in {self.substeps} sub-steps with {self.steps} steps of the rest between"

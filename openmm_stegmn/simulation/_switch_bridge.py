@@ -7,7 +7,7 @@ phase positions shown               "energy"                     "forces"
 700   where the move ended, nm      log q(back) − log q(there)   0
 ===== ============================= ============================ ================================
 
-and 0, 101, 300+k, and 102 and 600 as in `WalkBridge`.
+and 0, 101, 300+k, and 102, 600 and 650 as in `WalkBridge`.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ from torch import nn
 from ._bridge import PHASE_CHECK, PHASE_NOISE
 from ._jump_bridge import PHASE_TURN
 from ._move_bridge import PHASE_PROPOSE
-from ._walk_bridge import PHASE_SUBSTEP, WalkBridge
+from ._walk_bridge import PHASE_SUBSTEP, PHASE_WHO, WalkBridge
 
 PHASE_BACK = 700
 
@@ -68,6 +68,7 @@ class SwitchBridge(WalkBridge):
     noise_phase: Final[int] = PHASE_NOISE
     propose_phase: Final[int] = PHASE_PROPOSE
     substep_phase: Final[int] = PHASE_SUBSTEP
+    who_phase: Final[int] = PHASE_WHO
     back_phase: Final[int] = PHASE_BACK
 
     def __init__(self, draw, turn, density, model, substeps, pairs, lengths):
@@ -91,6 +92,8 @@ class SwitchBridge(WalkBridge):
             answer = self.propose(self.centred(shown))
         elif now == self.substep_phase:
             change = self.substep(shown)
+        elif now == self.who_phase:
+            change = torch.ones_like(shown)
         elif now == self.back_phase:
             answer = self.density(self.centred(shown), -self.turns, self.block) - self.there
         elif now >= self.noise_phase:

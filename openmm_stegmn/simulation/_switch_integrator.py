@@ -1,19 +1,20 @@
-"""The second member of the propagator: makes Monte Carlo moves in sub-steps, with physics between.
+"""The second member of the propagator: makes Monte Carlo moves in sub-steps, with solvent between.
 
 Turned at once, the solute overlaps with solvent that has not moved. Walked in k sub-steps, with
-steps of the physical integrator between, the solvent gives way: nonequilibrium candidate Monte
-Carlo (Nilmeier et al. 2011). One trial a jump:
+steps of the solvent between, that gives way: nonequilibrium candidate Monte Carlo (Nilmeier et al.
+2011). One trial a jump:
 
 1. keep ``x`` and ``v``, polish; the bridge draws turns Δq (see `SwitchBridge`); velocities are
    drawn anew (``action = JUMP``);
 2. k times: the bonds turn by Δq / k, and velocities with their fragments; the change of the
-   potential energy is *work* (``action = SUBSTEP``). Between two of these the propagator makes
-   physical steps, whose changes of the energy are heat, and no work;
+   potential energy is *work* (``action = SUBSTEP``). Between two of these everything else moves, at
+   fixed solute (``action = RELAX``), which is no work;
 3. the frame is kept with ``min(1, exp(-work/kT) q(-Δq | end) / q(Δq | start))``, else ``x`` and
    ``v`` are what they were, bit for bit. It is recorded either way (``action = END``).
 
-The protocol is the same backwards, turns change no volume, and physical steps obey detailed balance
-but for the error of their time step, as legs do. So the distribution is that of the legs.
+The protocol is the same backwards, turns change no volume, and velocity Verlet neither, which is
+reversible and keeps the energy but for the error of its time step. So the distribution is that of
+the legs.
 """
 
 from ._bridge import PHASE_CHECK, PHASE_PARAMETER
@@ -23,9 +24,12 @@ from ._switch_bridge import PHASE_BACK
 from ._velocities import add_projection
 from ._walking import (
     END,
+    RELAX,
     SUBSTEP,
+    WALK_DOF_VARIABLES,
     WALK_VARIABLES,
     add_end_of_walk,
+    add_relaxation,
     add_start_of_walk,
     add_substep,
 )
@@ -49,12 +53,15 @@ class SwitchIntegrator(HybridMember):
     """
 
     def __init__(self, schedule, noise_arrays, constraint_tolerance, mass=None):
-        super().__init__(schedule.history, variables=_VARIABLES, dof_variables=("jumped",))
+        super().__init__(schedule.history, variables=_VARIABLES, dof_variables=WALK_DOF_VARIABLES)
         self.beginIfBlock(f"action = {JUMP}")
         self._add_proposal(noise_arrays, mass)
         self.endBlock()
         self.beginIfBlock(f"action = {SUBSTEP}")
         add_substep(self)
+        self.endBlock()
+        self.beginIfBlock(f"action = {RELAX}")
+        add_relaxation(self)
         self.endBlock()
         self.beginIfBlock(f"action = {END}")
         self._add_decision(constraint_tolerance)
@@ -77,8 +84,6 @@ class SwitchIntegrator(HybridMember):
         add_projection(self, "maxwell", mass)
 
     def _add_decision(self, constraint_tolerance):
-        # Physical steps keep constraints to their own tolerance alone.
-        self.addConstrainPositions()
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_BACK))
         self.addComputeGlobal("log_ratio", "energy31")
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_CHECK))

@@ -5,6 +5,7 @@ phase positions shown               "energy"                     "forces"
 ===== ============================= ============================ ================================
 600   anywhere, nm                  0                            displacement of one sub-step, nm
 102   the velocities, nm/ps         0                            their change in that sub-step
+650   anything                      0                            1 for the atoms that jump
 ===== ============================= ============================ ================================
 """
 
@@ -19,6 +20,7 @@ from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
 from ._jump_bridge import PHASE_JUMP, PHASE_TURN, JumpCall
 
 PHASE_SUBSTEP = 600
+PHASE_WHO = 650
 
 
 class TurnCall(nn.Module):
@@ -88,7 +90,7 @@ class TurnsCall(nn.Module):
 
 class WalkedJumpBridge(WalkBridge):
     """The phases of a jump that is walked, as one torch module, eager or scripted: those of
-    `JumpBridge` with 600 beside them, where 100 gives no displacement.
+    `JumpBridge` with 600 and 650 beside them, where 100 gives no displacement.
 
     Parameters
     ----------
@@ -104,6 +106,7 @@ class WalkedJumpBridge(WalkBridge):
     turn_phase: Final[int] = PHASE_TURN
     noise_phase: Final[int] = PHASE_NOISE
     substep_phase: Final[int] = PHASE_SUBSTEP
+    who_phase: Final[int] = PHASE_WHO
 
     def __init__(self, turns_of, turn, model, substeps, pairs, lengths):
         super().__init__(turn, model, substeps, pairs, lengths)
@@ -131,6 +134,8 @@ class WalkedJumpBridge(WalkBridge):
             change = self.turned(shown)
         elif now == self.substep_phase:
             change = self.substep(shown)
+        elif now == self.who_phase:
+            change = torch.ones_like(shown)
         elif now >= self.noise_phase:
             self.noise[now - self.noise_phase].copy_(shown)
         return answer, change

@@ -1,18 +1,26 @@
-"""Computations that jumps share which are walked in sub-steps, with physical steps between."""
+"""Computations that jumps share which are walked in sub-steps, with the rest moving between.
+
+Between two sub-steps what does not jump moves by velocity Verlet, at fixed atoms that jump: were
+those to move as well, their torsions would drift off the path, and of the way back from where they
+are the density would be next to nothing. Such steps have no thermostat and keep the total energy,
+so that the work of the sub-steps is its change.
+"""
 
 from ._bridge import PHASE_PARAMETER
 from ._jump_bridge import PHASE_TURN
 from ._member import PROJECT
-from ._walk_bridge import PHASE_SUBSTEP
+from ._walk_bridge import PHASE_SUBSTEP, PHASE_WHO
 
 #: Further actions.
-SUBSTEP, END = PROJECT + 1, PROJECT + 2
+SUBSTEP, RELAX, END = (PROJECT + n for n in (1, 2, 3))
 
 #: Work (kJ/mol) beyond which a jump is given up: no chance, and steps from there would blow up.
 HOPELESS = 1e5
 
 #: Global variables.
-WALK_VARIABLES = ("work", "hopeful")
+WALK_VARIABLES = ("work", "hopeful", "relaxing_step")
+#: Per-DOF variables.
+WALK_DOF_VARIABLES = ("jumped", "free")
 
 
 def add_start_of_walk(member, unusable):
@@ -25,6 +33,8 @@ def add_start_of_walk(member, unusable):
     unusable : str
         Variable that says that the answer cannot be used.
     """
+    member.addComputeGlobal(PHASE_PARAMETER, str(PHASE_WHO))
+    member.addComputePerDof("free", "1-f31")
     member.addComputeGlobal(PHASE_PARAMETER, "0")
     member.addComputeGlobal("work", "0")
     # step(NaN) is 0, so whatever is not a number counts as a failed test.
@@ -48,6 +58,16 @@ def add_substep(member):
     member.addComputeGlobal("energy_after", "energy")
     member.addComputeGlobal("work", "work+energy_after-energy_before")
     member.addComputeGlobal("hopeful", f"step({HOPELESS!r}-abs(work))")
+
+
+def add_relaxation(member):
+    """Append one step, of ``relaxing_step`` ps, of what does not jump."""
+    member.addComputePerDof("v", "v+free*0.5*relaxing_step*f/m")
+    member.addComputePerDof("x", "x+free*relaxing_step*v")
+    member.addComputePerDof("jumped", "x")
+    member.addConstrainPositions()
+    member.addComputePerDof("v", "v+free*(0.5*relaxing_step*f/m+(x-jumped)/relaxing_step)")
+    member.addConstrainVelocities()
 
 
 def add_end_of_walk(member):

@@ -57,9 +57,13 @@ def chance_below(temperature):
 
 
 def chain(
-    kind=TorsionProposal, temperature=300, seed=1, history=1, options=None, **config
+    kind=TorsionProposal, temperature=300, seed=1, history=1, options=None, beside=False, **config
 ):  # fmt: skip
-    """Four atoms with stiff bonds and angles, of which the torsion does not know."""
+    """Four atoms with stiff bonds and angles, of which the torsion does not know.
+
+    With `beside`, a fifth one that no model knows of is drawn to the last: wherever that is, it has
+    as much room, so that the torsion's distribution is the same.
+    """
     topology = app.Topology()
     residue = topology.addResidue("CHN", topology.addChain())
     atoms = [topology.addAtom(f"C{i}", app.Element.getBySymbol("C"), residue) for i in range(4)]
@@ -73,12 +77,15 @@ def chain(
     for i in range(2):
         angles.addAngle(i, i + 1, i + 2, 1.95, 500.0)
     torsions.addTorsion(0, 1, 2, 3)
-    for force in (bonds, angles, torsions):
-        system.addForce(force)
     spec = ModelSpec(
         architecture="stegmn-proposal", history=history, frame_interval=0.002,
         config=SMALL_PROPOSAL | config, **describe_molecule(topology, system),
     )  # fmt: skip
+    if beside:
+        topology.addAtom("X", app.Element.getBySymbol("C"), residue)
+        bonds.addBond(3, system.addParticle(1.0), 0.0, 50000.0)
+    for force in (bonds, angles, torsions):
+        system.addForce(force)
     integrator = openmm.LangevinMiddleIntegrator(temperature, 1.0, 0.001)
     options = {"guard": "metropolis", "md_frames": 1} | (options or {})
     propagator = STEGMNPropagator(
@@ -88,7 +95,7 @@ def chain(
         topology, system, propagator, openmm.Platform.getPlatformByName("Reference")
     )
     bent = [[0.057, 0.142, 0], [0, 0, 0], [0.153, 0, 0], [0.21, 0.06, 0.13]]
-    made.context.setPositions(bent)
+    made.context.setPositions(bent + [bent[-1]] * beside)
     made.context.setVelocitiesToTemperature(temperature, seed)
     return made
 
@@ -106,7 +113,7 @@ def torsions_after_jumps(made, jumps):
         to_jump(made)
         made.step(1)
         found.append(arrays(made)[0])
-    first, second, third = np.diff(np.array(found), axis=1).transpose(1, 0, 2)
+    first, second, third = np.diff(np.array(found)[:, :4], axis=1).transpose(1, 0, 2)
     normals = np.cross(first, second), np.cross(second, third)
     across = np.linalg.norm(second, axis=1) * (first * normals[1]).sum(1)
     return np.arctan2(across, (normals[0] * normals[1]).sum(1))

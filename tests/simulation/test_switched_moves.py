@@ -1,18 +1,28 @@
 """Jumps walked in sub-steps: moves stay exact, and nothing is lost when one is refused."""
 
+import math
+
 import numpy as np
 import openmm
 import pytest
 import torch
 from alanine import arrays, peptide, simulation, spec_for, window
 from openmm import unit
-from proposals import chain, chance_below, for_alanine, moving, to_jump, torsions_after_jumps
+from proposals import (
+    chain,
+    chance_below,
+    for_alanine,
+    moving,
+    to_jump,
+    torsions_after_jumps,
+)
 from scipy.stats import kstest
 from solvated import N_SOLUTE, solvated_simulation
 
 from openmm_stegmn.models import TorsionProposal, build_model
 from openmm_stegmn.simulation._member import PHYSICS_GROUPS
 from openmm_stegmn.simulation._stepping import JUMP_MEMBER
+from openmm_stegmn.simulation._walking import RELAX
 
 SWITCH = {"switch_substeps": 3, "switch_steps": 2, "tries": None}
 
@@ -23,7 +33,7 @@ def walked(backend="python", **options):
 
 def test_what_it_says():
     made = walked()
-    text = "walked in 3 sub-steps with 2 physical steps between"
+    text = "walked in 3 sub-steps with 2 steps of the rest between"
     assert text in repr(made.integrator) and text in made.integrator.describe()["guard"]
     assert made.integrator.jump_kind == "exact"
 
@@ -70,17 +80,6 @@ class Still(TorsionProposal):
     def _mixture(self, *seen):
         log_weights, means, widths = super()._mixture(*seen)
         return log_weights, 0 * means, 0 * widths + 1e-9
-
-
-def test_heat_is_no_work(backend):
-    """Physical steps between the sub-steps move everything, at no charge."""
-    made = walked(backend, model=for_alanine(Still), switch_steps=20)
-    to_jump(made)
-    before, _ = arrays(made)
-    made.step(1)
-    assert made.integrator.last_frame.accepted == 1
-    assert abs(made.integrator.last_frame.energy_change) < 1e-3
-    assert np.abs(arrays(made)[0] - before).max() > 1e-3
 
 
 def test_work_is_what_turning_costs(monkeypatch):
@@ -216,41 +215,59 @@ def test_refused_walked_jump(backend):
         assert np.array_equal(one, other)
 
 
-def test_in_water_with_a_barostat(backend):
-    """A refused move puts the box back, too."""
+def in_water(backend="python", kind=Still, water="tip3p", **options):
+    options = {"guard": "metropolis", "md_frames": 1, "switch_substeps": 2} | options
+    return solvated_simulation(
+        model=for_alanine(kind, block=None), backend=backend, water=water, **options
+    )
 
-    def barostat(system):
-        system.addForce(openmm.MonteCarloBarostat(1.0, 300.0, 1))
 
-    made = solvated_simulation(
-        model=for_alanine(Far, block=None), backend=backend, change=barostat, md_frames=1,
-        guard="metropolis", switch_substeps=3, switch_steps=4,
-    )  # fmt: skip
+def test_a_refused_move_puts_the_water_back(backend):
+    made = in_water(backend, Far, switch_steps=4)
     to_jump(made)
-    before, box = arrays(made), made.context.getState().getPeriodicBoxVectors()
+    before = arrays(made)
     made.step(1)
     assert made.integrator.last_frame.accepted == 0
-    assert made.context.getState().getPeriodicBoxVectors() == box
     for one, other in zip(before, arrays(made), strict=True):
         assert np.array_equal(one, other)
 
 
-def test_water_makes_room():
-    """Between the sub-steps all atoms move, those of the water too."""
-    made = solvated_simulation(
-        model=for_alanine(Still), guard="metropolis", md_frames=1, switch_substeps=2, switch_steps=5
-    )
+@pytest.mark.parametrize("water", ["tip3p", "tip4pew"])
+def test_water_makes_room(backend, water):
+    """Between the sub-steps all but the solute moves, at no charge; its energy is kept."""
+    made = in_water(backend, water=water, switch_steps=10, md_frames=2, platform="Reference")
     to_jump(made)
     before, _ = arrays(made)
     made.step(1)
     assert made.integrator.last_frame.accepted == 1
-    assert np.abs(arrays(made)[0] - before)[N_SOLUTE:].max() > 1e-3
+    assert abs(made.integrator.last_frame.energy_change) < 1e-2
+    moved = np.abs(arrays(made)[0] - before)
+    assert moved[:N_SOLUTE].max() < 1e-5 and moved[N_SOLUTE:].max() > 1e-3
     assert made.integrator.constraint_error(arrays(made)[0]) < 1e-4
+    made.context.computeVirtualSites()
+    positions = arrays(made)[0]
+    np.testing.assert_allclose(positions - before, arrays(made)[0] - before, atol=1e-9)
+
+
+def test_energy_is_kept_between_the_substeps():
+    """Velocity Verlet of the water at a fixed solute: total energy, virtual sites included."""
+    made = in_water(water="tip4pew", platform="Reference", switch_steps=1)
+    to_jump(made)
+    made.step(1)
+    context = made.context
+    made.integrator._jumper["relaxing_step"] = 0.0005
+    energies = []
+    for _ in range(5):
+        state = context.getState(energy=True, groups=PHYSICS_GROUPS)
+        energies.append((state.getKineticEnergy() + state.getPotentialEnergy())._value)
+        made.integrator._run_jumper(context, RELAX, 20)
+    kinetic = state.getKineticEnergy()._value
+    assert np.ptp(energies) < 2e-3 * kinetic
 
 
 def walked_torsions(jumps, steps, **config):
     """Of every eighth jump: those in between make them independent."""
-    made = chain(options={"switch_substeps": 4, "switch_steps": steps}, **config)
+    made = chain(options={"switch_substeps": 5, "switch_steps": steps}, beside=True, **config)
     found = torsions_after_jumps(made, jumps)[::8]
     rate = made.integrator.statistics.accepted / made.integrator.statistics.attempted
     assert 0.05 < rate < 0.95
@@ -258,13 +275,32 @@ def walked_torsions(jumps, steps, **config):
 
 
 def test_torsions_follow_boltzmann():
-    found = walked_torsions(1000, 3)
+    found = walked_torsions(1000, 20)
     assert kstest(found, chance_below(300)).pvalue > 1e-3
+
+
+class Apart(TorsionProposal):
+    """Turns by about one radian, either way alike."""
+
+    def _mixture(self, *seen):
+        log_weights, means, widths = super()._mixture(*seen)
+        signs = torch.tensor([1.0, -1.0]).repeat(self.components // 2)
+        return 0 * log_weights - math.log(self.components), 0 * means + signs, 0 * widths + 0.1
+
+
+def test_what_is_beside_follows():
+    """Moves that drag a particle along are accepted more often when it can follow."""
+    accepted = []
+    for switch in ({"tries": 1}, {"switch_substeps": 10, "switch_steps": 30}):
+        made = chain(Apart, options=switch, beside=True)
+        torsions_after_jumps(made, 200)
+        accepted.append(made.integrator.statistics.accepted)
+    assert accepted[1] > 1.5 * accepted[0] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [{}, {"lag": 10}])
-@pytest.mark.parametrize("steps", [1, 10])
+@pytest.mark.parametrize("steps", [1, 40])
 def test_torsions_follow_boltzmann_closely(config, steps):
     found = walked_torsions(8000, steps, seed=2, **config)
     assert kstest(found, chance_below(300)).pvalue > 1e-3
