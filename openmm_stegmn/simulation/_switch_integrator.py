@@ -21,7 +21,7 @@ from ._bridge import PHASE_CHECK, PHASE_PARAMETER
 from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, HybridMember
 from ._move_bridge import PHASE_PROPOSE
 from ._switch_bridge import PHASE_BACK
-from ._velocities import add_projection
+from ._velocities import add_draw
 from ._walking import (
     END,
     RELAX,
@@ -55,7 +55,7 @@ class SwitchIntegrator(HybridMember):
     def __init__(self, schedule, noise_arrays, constraint_tolerance, mass=None):
         super().__init__(schedule.history, variables=_VARIABLES, dof_variables=WALK_DOF_VARIABLES)
         self.beginIfBlock(f"action = {JUMP}")
-        self._add_proposal(noise_arrays, mass)
+        self._add_proposal(noise_arrays)
         self.endBlock()
         self.beginIfBlock(f"action = {SUBSTEP}")
         add_substep(self)
@@ -72,7 +72,7 @@ class SwitchIntegrator(HybridMember):
         self.projects = True
         self._add_projection("maxwell", mass)
 
-    def _add_proposal(self, noise_arrays, mass):
+    def _add_proposal(self, noise_arrays):
         self._add_start()
         self._add_noise(noise_arrays)
         self.addComputePerDof("x", "base")
@@ -81,7 +81,7 @@ class SwitchIntegrator(HybridMember):
         self.addComputeGlobal("unusable", "energy31")
         add_start_of_walk(self, "unusable")
         self.addComputeGlobal("unusable", "1-hopeful")
-        add_projection(self, "maxwell", mass)
+        add_draw(self)
 
     def _add_decision(self, constraint_tolerance):
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_BACK))
