@@ -79,7 +79,8 @@ def hybrid_run(
     ValueError
         If an input is bad; nothing has then been written.
     RunFailedError
-        If the simulation blows up; the last checkpoint is kept.
+        If the simulation blows up, or its files cannot be written, as on a full disk; the last
+        checkpoint is kept.
     """
     folder = RunFolder(output)
     if overwrite and restart:
@@ -104,7 +105,7 @@ def hybrid_run(
     try:
         with _stopped_by_signals(stop or threading.Event()) as stop:
             completed = _advance(run, folder, wall_before, checkpoint_seconds, progress, stop)
-    except (openmm.OpenMMException, ValueError, RuntimeError) as error:
+    except (openmm.OpenMMException, OSError, ValueError, RuntimeError) as error:
         if isinstance(error, RunFailedError):
             raise
         raise RunFailedError(

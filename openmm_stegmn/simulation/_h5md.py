@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 import h5py
 import numpy as np
 
+from ._journal import JournaledFile
+
 SETTINGS = "parameters/openmm_stegmn"
 #: dtype and unit of what is stored for every frame beside positions and velocities.
 OBSERVABLES = {
@@ -29,7 +31,7 @@ _SCALARS_PER_CHUNK = 256
 
 
 class H5MDFile:
-    """A hybrid trajectory on disk, open for writing.
+    """A hybrid trajectory on disk, open for writing; see `JournaledFile` for what a crash leaves.
 
     Parameters
     ----------
@@ -39,7 +41,12 @@ class H5MDFile:
     """
 
     def __init__(self, path, mode):
-        self._file = h5py.File(path, mode)
+        self._disk = JournaledFile(path, mode)
+        try:
+            self._file = h5py.File(self._disk, mode)
+        except (OSError, ValueError):
+            self._disk.close()
+            raise
         self._series = {}
         if mode == "r+":
             names = [name for name in (*OBSERVABLES, *_PATHS) if _path(name) in self._file]
@@ -80,7 +87,7 @@ class H5MDFile:
                 # One clock for all, as H5MD recommends: hard links, not copies.
                 series.parent["step"] = self._series["step"]
                 series.parent["time"] = self._series["time"]
-        file.flush()
+        self._commit()
 
     def settings(self):
         """The settings stored in the file, as a dictionary of plain values."""
@@ -102,26 +109,39 @@ class H5MDFile:
         keep = int(np.searchsorted(self._series["step"][:whole], step, side="right"))
         for series in self._series.values():
             series.resize(keep, axis=0)
-        self._file.flush()
+        self._commit()
 
     def append(self, **values):
-        """Write one frame and hand it to the operating system.
+        """Write one frame, whole or not at all, and hand it to the operating system.
 
         Parameters
         ----------
         **values
             ``step``; ``time`` in ps; ``position`` and ``velocity`` (n_atoms, 3) in Å and Å/ps;
             ``box`` (3, 3), vectors in rows, Å, where periodic; and each of `OBSERVABLES`.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, as on a full disk. The file then ends with the frame before.
         """
         frame = self.n_frames
         for name, series in self._series.items():  # positions last: their number is that of frames
             series.resize(frame + 1, axis=0)
             series[frame] = values[name]
-        self._file.flush()
+        self._commit()
 
     def close(self):
         """Close the file."""
         self._file.close()
+        try:
+            self._disk.commit()
+        finally:
+            self._disk.close()
+
+    def _commit(self):
+        self._file.flush()
+        self._disk.commit()
 
     def _add(self, name, shape, dtype, unit=None):
         chunks = (1, *shape) if shape else (_SCALARS_PER_CHUNK,)

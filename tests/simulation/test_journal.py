@@ -1,0 +1,133 @@
+"""A trajectory whose writing is cut off, at every single write to the disk."""
+
+import contextlib
+import errno
+import itertools
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from openmm_stegmn.simulation import _journal
+from openmm_stegmn.simulation._h5md import H5MDFile
+
+N_ATOMS = 5
+
+
+class Cut(BaseException):
+    """The process ends here."""
+
+
+class Disk:
+    """Stands for `_write_all`: the n-th write stops half-way with `error`, and no other follows."""
+
+    def __init__(self, writes, error):
+        self.left, self.error = writes, error
+
+    def __call__(self, file, data):
+        self.left -= 1
+        if self.left < 0:
+            if self.left == -1:
+                file.write(data[: len(data) // 2])
+            raise self.error
+        file.write(data)
+
+
+def append(file, frame):
+    shape = (N_ATOMS, 3)
+    file.append(
+        step=frame, time=float(frame), box=np.eye(3) * (1 + frame), origin=0, accepted=-1,
+        energy_change=0.5, constraint_error=0.0, position=np.full(shape, frame),
+        velocity=np.full(shape, -frame),
+    )  # fmt: skip
+
+
+def new(path, frames=0):
+    file = H5MDFile(path, "w")
+    file.create(N_ATOMS, True, {"seed": 1})
+    for frame in range(frames):
+        append(file, frame)
+    return file
+
+
+def frames_of(path):
+    """Number of frames that stock h5py reads; all of them must be what was written."""
+    with h5py.File(path) as file:
+        positions = file["particles/trajectory/position/value"][()]
+        for name in ("position/value", "velocity/value", "position/step"):
+            values = np.abs(file[f"particles/trajectory/{name}"][: len(positions)])
+            assert (values.T == np.arange(len(positions))).all()
+    return len(positions)
+
+
+def die(file):
+    """What the end of a process does: the descriptors go, HDF5 writes nothing more."""
+    file._disk._file.close()
+    file._disk._journal.close()
+    file._disk._broken, file._disk._opened = True, False
+    with contextlib.suppress(Exception):
+        file._file.close()
+
+
+@pytest.fixture(params=[0, 256])
+def begun(request, tmp_path):
+    """A file with frames, and their number; the next after 256 is in new nodes of HDF5's trees."""
+    new(tmp_path / "begun.h5md", request.param).close()
+    return tmp_path / "begun.h5md", request.param
+
+
+def test_killed_at_every_write(begun, tmp_path, monkeypatch):
+    """Nothing of before is lost, and the file can be gone on with."""
+    path, before = tmp_path / "cut.h5md", begun[1]
+    for writes in itertools.count():
+        shutil.copy(begun[0], path)
+        file = H5MDFile(path, "r+")
+        monkeypatch.setattr(_journal, "_write_all", Disk(writes, Cut()))
+        try:
+            append(file, before)
+        except Cut:
+            pass
+        else:
+            break
+        finally:
+            monkeypatch.undo()
+            die(file)
+        again = H5MDFile(path, "r+")
+        assert again.n_frames in (before, before + 1)
+        again.truncate(before - 1)
+        for frame in range(before, before + 3):
+            append(again, frame)
+        again.close()
+        assert frames_of(path) == before + 3
+    assert writes > 3
+
+
+def test_full_at_every_write_that_takes_space(begun, tmp_path, monkeypatch):
+    """The file stays as it was, whatever is written and closed later."""
+    path, before = tmp_path / "full.h5md", begun[1]
+    for writes in itertools.count():
+        shutil.copy(begun[0], path)
+        file = H5MDFile(path, "r+")
+        monkeypatch.setattr(_journal, "_write_all", Disk(writes, OSError(errno.ENOSPC, "full")))
+        with pytest.raises(OSError, match="full"):
+            append(file, before)
+        monkeypatch.undo()
+        if not file._disk._broken:  # the write was of what was there before
+            file.close()
+            break
+        append(file, before)
+        file.close()
+        assert frames_of(path) == before
+    assert writes > 1
+
+
+def test_second_writer_is_refused(tmp_path):
+    path = tmp_path / "one.h5md"
+    file = new(path, 2)
+    for mode in ("r+", "w"):
+        with pytest.raises(BlockingIOError):
+            H5MDFile(path, mode)
+    assert frames_of(path) == 2  # which may be read meanwhile
+    file.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["one.h5md"]
