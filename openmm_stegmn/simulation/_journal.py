@@ -9,9 +9,10 @@ HDF5 is given this file: it keeps what HDF5 writes in memory until the commit, w
 3. makes those changes, and empties the journal.
 
 Killed in 1 or 2, the file is as it was after the last commit. Killed in 3, the next opening for
-writing makes the changes again from the journal. A disk that is full fails 1 or 2, which take
-space, not 3. All of it is about processes that end: nothing is forced from the operating system's
-memory to the disk, so a loss of power may still cost frames.
+writing makes the changes again from the journal; and before that it can be read as it is, since the
+sizes of all data sets, which HDF5 keeps near the beginning, change in one write, the last. A disk
+that is full fails 1 or 2, which take space, not 3. All of it is about processes that end: nothing
+is forced from the operating system's memory to the disk, so a loss of power may still cost frames.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ try:
 except ImportError:  # not on Windows
     fcntl = None
 
+#: What is this near the beginning of the file changes in one write.
+_NEAR = 1 << 16
 _HEAD = struct.Struct("<QQ")  # length and checksum of what follows; offset and length of a change
 
 
@@ -130,7 +133,8 @@ class JournaledFile(io.RawIOBase):
                 self._journal.truncate(0)
                 self._file.truncate(old)
             raise OSError(error.errno, error.strerror, str(self._path)) from error
-        self._apply(inside)
+        self._apply([change for change in inside if change[0] >= _NEAR])
+        self._apply(self._as_one([change for change in inside if change[0] < _NEAR]))
         self._file.truncate(self._size)
         self._journal.truncate(0)
         self._committed, self._changes = self._size, []
@@ -148,6 +152,17 @@ class JournaledFile(io.RawIOBase):
         for offset, data in changes:
             self._file.seek(offset)
             _write_all(self._file, data)
+
+    def _as_one(self, changes):
+        if not changes:
+            return []
+        start = min(offset for offset, _ in changes)
+        end = max(offset + len(data) for offset, data in changes)
+        self._file.seek(start)
+        whole = bytearray(self._file.read(end - start))
+        for offset, data in changes:
+            whole[offset - start : offset - start + len(data)] = data
+        return [(start, bytes(whole))]
 
     def _write_journal(self, changes):
         text = b"".join(_HEAD.pack(offset, len(data)) + data for offset, data in changes)

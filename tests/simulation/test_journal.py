@@ -20,16 +20,17 @@ class Cut(BaseException):
 
 
 class Disk:
-    """Stands for `_write_all`: the n-th write stops half-way with `error`, and no other follows."""
+    """Stands for `_write_all`: the n-th write stops after `part` of it with `error`, and no other
+    follows."""
 
-    def __init__(self, writes, error):
-        self.left, self.error = writes, error
+    def __init__(self, writes, error, part=0.5):
+        self.left, self.error, self.part = writes, error, part
 
     def __call__(self, file, data):
         self.left -= 1
         if self.left < 0:
             if self.left == -1:
-                file.write(data[: len(data) // 2])
+                file.write(data[: int(self.part * len(data))])
             raise self.error
         file.write(data)
 
@@ -55,8 +56,9 @@ def frames_of(path):
     """Number of frames that stock h5py reads; all of them must be what was written."""
     with h5py.File(path) as file:
         positions = file["particles/trajectory/position/value"][()]
-        for name in ("position/value", "velocity/value", "position/step"):
-            values = np.abs(file[f"particles/trajectory/{name}"][: len(positions)])
+        for name in ("position/value", "velocity/value", "position/step", "position/time"):
+            values = np.abs(file[f"particles/trajectory/{name}"][()])
+            assert len(values) == len(positions)
             assert (values.T == np.arange(len(positions))).all()
     return len(positions)
 
@@ -77,13 +79,14 @@ def begun(request, tmp_path):
     return tmp_path / "begun.h5md", request.param
 
 
-def test_killed_at_every_write(begun, tmp_path, monkeypatch):
-    """Nothing of before is lost, and the file can be gone on with."""
+@pytest.mark.parametrize("part", [0, 0.5])
+def test_killed_at_every_write(begun, part, tmp_path, monkeypatch):
+    """Nothing of before is lost, and the file can be gone on with; between writes, read too."""
     path, before = tmp_path / "cut.h5md", begun[1]
     for writes in itertools.count():
         shutil.copy(begun[0], path)
         file = H5MDFile(path, "r+")
-        monkeypatch.setattr(_journal, "_write_all", Disk(writes, Cut()))
+        monkeypatch.setattr(_journal, "_write_all", Disk(writes, Cut(), part))
         try:
             append(file, before)
         except Cut:
@@ -93,6 +96,8 @@ def test_killed_at_every_write(begun, tmp_path, monkeypatch):
         finally:
             monkeypatch.undo()
             die(file)
+        if part == 0:
+            assert frames_of(path) in (before, before + 1)
         again = H5MDFile(path, "r+")
         assert again.n_frames in (before, before + 1)
         again.truncate(before - 1)
