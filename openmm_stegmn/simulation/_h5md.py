@@ -126,9 +126,15 @@ class H5MDFile:
             If it cannot be written, as on a full disk. The file then ends with the frame before.
         """
         frame = self.n_frames
-        for name, series in self._series.items():  # positions last: their number is that of frames
-            series.resize(frame + 1, axis=0)
-            series[frame] = values[name]
+        try:
+            # positions last: their number is that of frames
+            for name, series in self._series.items():
+                series.resize(frame + 1, axis=0)
+                series[frame] = values[name]
+        except BaseException:  # Ctrl-C too: closing the file must not write half a frame
+            for series in self._series.values():
+                series.resize(frame, axis=0)
+            raise
         self._commit()
 
     def close(self):

@@ -44,6 +44,11 @@ class JumpCall(nn.Module):
             window = torch.cat([window[1:], frame.to(window).unsqueeze(0)])
             frame, turned = self.model.jump(window, frame)
             rotations = turned @ rotations
+        if frame.shape != base.shape:  # which might broadcast to all atoms on one spot
+            raise ValueError(
+                f"The model made a frame of shape {tuple(map(int, frame.shape))}, expected "
+                f"{tuple(map(int, base.shape))}."
+            )
         return frame, rotations
 
 
