@@ -20,7 +20,6 @@ from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, Hybri
 from ._velocities import PROJECTED_RULES, add_turning
 from ._walking import (
     END,
-    RELAX,
     SUBSTEP,
     WALK_DOF_VARIABLES,
     WALK_VARIABLES,
@@ -60,6 +59,8 @@ class JumpIntegrator(HybridMember):
             variables=WALK_VARIABLES if walked else (),
             dof_variables=WALK_DOF_VARIABLES if walked else ("jumped",),
         )
+        if walked:
+            add_relaxation(self)
         self.beginIfBlock(f"action = {JUMP}")
         self._add_prediction(noise_arrays)
         if walked:
@@ -106,9 +107,6 @@ class JumpIntegrator(HybridMember):
         self.endBlock()
         self.beginIfBlock(f"action = {SUBSTEP}")
         add_substep(self)
-        self.endBlock()
-        self.beginIfBlock(f"action = {RELAX}")
-        add_relaxation(self)
         self.endBlock()
         self.beginIfBlock(f"action = {END}")
         self.addComputeGlobal("energy_change", "work")

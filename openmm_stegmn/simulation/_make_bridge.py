@@ -76,6 +76,6 @@ def _bridge(calls, model, embedding, tries, substeps):
     atoms, count = torch.tensor(embedding.atoms), embedding.n_particles
     if embedding.periodic:
         history = model.history if tries is None else 0
-        molecules = model.context.body.molecule_of_atom.cpu()
-        return PeriodicBridge(bridge, atoms, count, molecules, history)
+        molecules, masses = model.context.body.molecule_of_atom.cpu(), model.context.masses.cpu()
+        return PeriodicBridge(bridge, atoms, count, molecules, history, masses)
     return bridge if embedding.whole else PartBridge(bridge, atoms, count)

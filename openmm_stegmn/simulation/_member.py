@@ -96,6 +96,10 @@ class HybridMember(openmm.CustomIntegrator):
         self.addComputePerDof("x_before", "x")
         self.addComputePerDof("v_before", "v")
         self.addComputeGlobal("energy_before", "energy")
+        # On GPUs constraints are applied to a displacement that is kept beside the positions, and
+        # may be that of the last physical step: now it is none. So that no other of the positions
+        # set here goes there, no computation may constrain positions after this one.
+        self.addComputePerDof("x", "x")
         self.addConstrainPositions()
         self.addComputePerDof("base", "x")
 

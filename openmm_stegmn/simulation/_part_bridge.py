@@ -59,6 +59,8 @@ class PeriodicBridge(nn.Module):
         Number of the molecule that each atom belongs to.
     history : int
         Frames that are shown before a jump; 0 for moves.
+    masses : torch.Tensor (n_atoms,)
+        Turns leave centres of mass where they are, so that the way back finds the same images.
     """
 
     # TorchScript sees class constants, not the module's globals.
@@ -67,13 +69,13 @@ class PeriodicBridge(nn.Module):
     substep_phase: Final[int] = PHASE_SUBSTEP
     back_phase: Final[int] = PHASE_BACK
 
-    def __init__(self, bridge, atoms, n_particles, molecules, history):
+    def __init__(self, bridge, atoms, n_particles, molecules, history, masses):
         super().__init__()
         self.bridge = bridge
         self.history: int = history
         self.register_buffer("atoms", atoms)
         self.register_buffer("molecules", molecules)
-        belongs = torch.nn.functional.one_hot(molecules).T.double()
+        belongs = torch.nn.functional.one_hot(molecules).T.double() * masses.double()
         self.register_buffer("average", belongs / belongs.sum(1, keepdim=True))
         self.register_buffer("centres", torch.zeros(len(belongs), 3, dtype=torch.float64))
         nothing = torch.zeros(n_particles, 3, dtype=torch.float64)

@@ -79,9 +79,9 @@ class STEGMNPropagator(HybridStepping):
         model's own.
     switch_substeps, switch_steps : int
         For a solute in explicit solvent: walk the turns of each jump in so many sub-steps, with so
-        many steps of everything else between, so that the solvent can make room. Energy changes,
-        those that the guard tests too, are then the work of the sub-steps. The steps between belong
-        to the jump: they are not counted, and take no time of the clock.
+        many steps of everything else between, so that the solvent can make room. A guard then
+        tests the work of the sub-steps, a Monte Carlo move the total energy. The steps between
+        belong to the jump: they are not counted, and take no time of the clock.
     constraint_tolerance : float
         Largest relative constraint error of a jump that may be kept.
     atoms : sequence of int or MDAnalysis.AtomGroup, optional
@@ -359,8 +359,9 @@ class STEGMNPropagator(HybridStepping):
 
 
 def _has_thermostat(integrator, temperature):
-    """Whether legs sample at the temperature that jumps are accepted at."""
-    if not hasattr(integrator, "getTemperature"):
+    """Whether legs sample the Boltzmann distribution at the temperature of the acceptance test."""
+    quantum = type(integrator).__name__ == "QTBIntegrator"  # a bath of quantum oscillators
+    if quantum or not hasattr(integrator, "getTemperature"):
         return False
     own = in_kelvin(integrator.getTemperature())
     return temperature is None or abs(temperature - own) <= 1e-3 * own

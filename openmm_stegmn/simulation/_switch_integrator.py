@@ -6,15 +6,15 @@ steps of the solvent between, that gives way: nonequilibrium candidate Monte Car
 
 1. keep ``x`` and ``v``, polish; the bridge draws turns Δq (see `SwitchBridge`); velocities are
    drawn anew (``action = JUMP``);
-2. k times: the bonds turn by Δq / k, and velocities with their fragments; the change of the
-   potential energy is *work* (``action = SUBSTEP``). Between two of these everything else moves, at
-   fixed solute (``action = RELAX``), which is no work;
-3. the frame is kept with ``min(1, exp(-work/kT) q(-Δq | end) / q(Δq | start))``, else ``x`` and
-   ``v`` are what they were, bit for bit. It is recorded either way (``action = END``).
+2. k times: the bonds turn by Δq / k, and velocities with their fragments (``action = SUBSTEP``).
+   Between two of these everything else moves, at fixed solute (``action = RELAX``);
+3. the frame is kept with ``min(1, exp(-ΔE/kT) q(-Δq | end) / q(Δq | start))``, else ``x`` and ``v``
+   are what they were, bit for bit (on GPUs up to the image of a molecule in a box). It is recorded
+   either way (``action = END``).
 
-The protocol is the same backwards, turns change no volume, and velocity Verlet neither, which is
-reversible and keeps the energy but for the error of its time step. So the distribution is that of
-the legs.
+ΔE is the change of the total energy: the work of the turns, and the error of the steps between. The
+protocol is the same backwards, and neither turns nor velocity Verlet change volume, so that the
+Boltzmann distribution is left as it is, whatever the time step.
 """
 
 from ._bridge import PHASE_CHECK, PHASE_PARAMETER
@@ -24,7 +24,6 @@ from ._switch_bridge import PHASE_BACK
 from ._velocities import add_draw
 from ._walking import (
     END,
-    RELAX,
     SUBSTEP,
     WALK_DOF_VARIABLES,
     WALK_VARIABLES,
@@ -34,7 +33,9 @@ from ._walking import (
     add_substep,
 )
 
-_VARIABLES = (*WALK_VARIABLES, "unusable", "log_ratio", "passed")
+_VARIABLES = (
+    *WALK_VARIABLES, "unusable", "log_ratio", "passed", "kinetic", "energy_at_start", "change",
+)  # fmt: skip
 
 
 class SwitchIntegrator(HybridMember):
@@ -54,14 +55,12 @@ class SwitchIntegrator(HybridMember):
 
     def __init__(self, schedule, noise_arrays, constraint_tolerance, mass=None):
         super().__init__(schedule.history, variables=_VARIABLES, dof_variables=WALK_DOF_VARIABLES)
+        add_relaxation(self)
         self.beginIfBlock(f"action = {JUMP}")
         self._add_proposal(noise_arrays)
         self.endBlock()
         self.beginIfBlock(f"action = {SUBSTEP}")
         add_substep(self)
-        self.endBlock()
-        self.beginIfBlock(f"action = {RELAX}")
-        add_relaxation(self)
         self.endBlock()
         self.beginIfBlock(f"action = {END}")
         self._add_decision(constraint_tolerance)
@@ -82,6 +81,12 @@ class SwitchIntegrator(HybridMember):
         add_start_of_walk(self, "unusable")
         self.addComputeGlobal("unusable", "1-hopeful")
         add_draw(self)
+        self._add_energy("energy_at_start")
+
+    def _add_energy(self, name):
+        """Potential energy, and kinetic energy of what moves between the sub-steps."""
+        self.addComputeSum("kinetic", "0.5*free*m*v*v")
+        self.addComputeGlobal(name, "energy+kinetic")
 
     def _add_decision(self, constraint_tolerance):
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_BACK))
@@ -89,9 +94,11 @@ class SwitchIntegrator(HybridMember):
         self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_CHECK))
         self.addComputeGlobal("constraint_error", "energy31")
         self.addComputeGlobal(PHASE_PARAMETER, "0")
-        self.addComputeGlobal("finite", "step(1e30-abs(work))*step(1e20-abs(log_ratio))")
+        self._add_energy("change")
+        self.addComputeGlobal("change", "change-energy_at_start")
+        self.addComputeGlobal("finite", "step(1e30-abs(change))*step(1e20-abs(log_ratio))")
         self.addComputeGlobal("finite", "select(unusable,0,finite)")
-        self.addComputeGlobal("passed", "step(log_ratio-work/kT-log(uniform))")
+        self.addComputeGlobal("passed", "step(log_ratio-change/kT-log(uniform))")
         self.addComputeGlobal("passed", "select(hopeful,passed,0)")
         self.addComputeGlobal("constrained", f"step({constraint_tolerance!r}-constraint_error)")
         self.addComputeGlobal("cause", f"select(passed,{ACCEPTED},{BY_ENERGY})")
@@ -100,8 +107,9 @@ class SwitchIntegrator(HybridMember):
         )
         self.addComputeGlobal("cause", f"select(finite,cause,{NONFINITE})")
         # States are XML, where a NaN might not come back; the cause tells what it was.
-        self.addComputeGlobal("energy_change", "select(finite,work,0)")
-        self.addComputeGlobal("log_ratio", "select(finite,log_ratio,0)")
+        self.addComputeGlobal("energy_change", "select(finite,change,0)")
+        for name in ("log_ratio", "change"):
+            self.addComputeGlobal(name, f"select(finite,{name},0)")
         add_end_of_walk(self)
         self.beginIfBlock(f"cause = {ACCEPTED}")
         self.addComputeGlobal("accepted", "accepted+1")

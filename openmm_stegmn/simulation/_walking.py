@@ -2,8 +2,7 @@
 
 Between two sub-steps what does not jump moves by velocity Verlet, at fixed atoms that jump: were
 those to move as well, their torsions would drift off the path, and of the way back from where they
-are the density would be next to nothing. Such steps have no thermostat and keep the total energy,
-so that the work of the sub-steps is its change.
+are the density would be next to nothing. Such steps have no thermostat.
 """
 
 from ._bridge import PHASE_PARAMETER
@@ -61,13 +60,18 @@ def add_substep(member):
 
 
 def add_relaxation(member):
-    """Append one step, of ``relaxing_step`` ps, of what does not jump."""
+    """Append one step, of ``relaxing_step`` ps, of what does not jump.
+
+    Before the computations of a jump: see ``HybridMember._add_start``.
+    """
+    member.beginIfBlock(f"action = {RELAX}")
     member.addComputePerDof("v", "v+free*0.5*relaxing_step*f/m")
     member.addComputePerDof("x", "x+free*relaxing_step*v")
     member.addComputePerDof("jumped", "x")
     member.addConstrainPositions()
     member.addComputePerDof("v", "v+free*(0.5*relaxing_step*f/m+(x-jumped)/relaxing_step)")
     member.addConstrainVelocities()
+    member.endBlock()
 
 
 def add_end_of_walk(member):

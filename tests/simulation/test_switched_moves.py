@@ -234,13 +234,17 @@ def test_a_refused_move_puts_the_water_back(backend):
 
 @pytest.mark.parametrize("water", ["tip3p", "tip4pew"])
 def test_water_makes_room(backend, water):
-    """Between the sub-steps all but the solute moves, at no charge; its energy is kept."""
+    """Between the sub-steps all but the solute moves, at no charge but for its time step."""
     made = in_water(backend, water=water, switch_steps=10, md_frames=2, platform="Reference")
-    to_jump(made)
-    before, _ = arrays(made)
-    made.step(1)
+    for _ in range(6):
+        to_jump(made)
+        before, _ = arrays(made)
+        made.step(1)
+        if made.integrator.last_frame.accepted:
+            break
     assert made.integrator.last_frame.accepted == 1
-    assert abs(made.integrator.last_frame.energy_change) < 1e-2
+    # the error of velocity Verlet alone
+    assert abs(made.integrator.last_frame.energy_change) < 5
     moved = np.abs(arrays(made)[0] - before)
     assert moved[:N_SOLUTE].max() < 1e-5 and moved[N_SOLUTE:].max() > 1e-3
     assert made.integrator.constraint_error(arrays(made)[0]) < 1e-4
@@ -263,6 +267,26 @@ def test_energy_is_kept_between_the_substeps():
         made.integrator._run_jumper(context, RELAX, 20)
     kinetic = state.getKineticEnergy()._value
     assert np.ptp(energies) < 2e-3 * kinetic
+
+
+@pytest.mark.parametrize("switch_substeps", [1, 3])
+@pytest.mark.parametrize("moves", [False, True])
+def test_order_of_computations(moves, switch_substeps):
+    """GPUs put positions that are set before any later constraint, in program order, aside: only
+    those that are to be constrained may be."""
+    make = moving if moves else simulation
+    options = {"tries": None} if moves else {}
+    made = make(switch_substeps=switch_substeps, **options)
+    jumper = made.integrator.getIntegrator(JUMP_MEMBER)
+    steps = [jumper.getComputationStep(n) for n in range(jumper.getNumComputations())]
+    last = max(n for n, step in enumerate(steps) if step[0] == jumper.ConstrainPositions)
+    written = [
+        "".join(expression.split()) for kind, variable, expression in steps[:last]
+        if kind == jumper.ComputePerDof and variable == "x"
+    ]  # fmt: skip
+    relaxed = ["x+free*relaxing_step*v"] if switch_substeps > 1 else []
+    assert written == [*relaxed, "x"]
+    assert tuple(steps[last - 1][1:]) == ("x", "x")
 
 
 def walked_torsions(jumps, steps, **config):
