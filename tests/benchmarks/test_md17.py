@@ -192,18 +192,6 @@ def test_global_random_state_is_left_alone(folder):
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_interrupt_within_lightning_is_an_interrupt(folder, monkeypatch):
-    def as_lightning(*arguments, **options):
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            raise SystemExit(1)  # noqa: B904
-
-    monkeypatch.setattr(_seeded_training, "train", as_lightning)
-    with pytest.raises(KeyboardInterrupt):
-        run_md17(folder, SMALL)
-
-
 def test_predictions_that_are_not_finite(folder, monkeypatch, tmp_path):
     def diverged(model, *arguments, **options):
         model.weights.fill_(torch.nan)

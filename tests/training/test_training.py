@@ -1,5 +1,6 @@
 """The training loop: what the loss is, that it falls below least squares, and that it repeats."""
 
+import lightning
 import pytest
 import torch
 from molecules import SMALL_STEGMN, alkane, random_walk
@@ -130,6 +131,20 @@ def test_training_leaves_no_files(windows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(windows, steps=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupt_within_lightning_is_an_interrupt(windows, monkeypatch):
+    """Lightning makes a SystemExit of Ctrl-C."""
+
+    def as_lightning(*arguments, **options):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemExit(1)  # noqa: B904
+
+    monkeypatch.setattr(lightning.Trainer, "fit", as_lightning)
+    with pytest.raises(KeyboardInterrupt):
+        run(windows, steps=2)
 
 
 @pytest.mark.parametrize("name", ["persistence", "linear-ar", "torsion-linear-ar-full"])
