@@ -103,6 +103,11 @@ class H5MDFile:
         """Step of the last frame; -1 without one."""
         return int(self._series["step"][-1]) if self.n_frames else -1
 
+    @property
+    def last_time(self):
+        """Time of the last frame, ps; minus infinity without one."""
+        return float(self._series["time"][-1]) if self.n_frames else -np.inf
+
     def truncate(self, step):
         """Drop the frames later than `step`, and what a killed run left of an unfinished one."""
         whole = min(len(series) for series in self._series.values())

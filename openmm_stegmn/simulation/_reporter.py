@@ -118,7 +118,12 @@ class HybridReporter:
         if self._mode == "r+":
             file = self._open_existing(settings)
             file.truncate(simulation.context.getStepCount())
-            if file.last_step >= simulation.context.getStepCount():
+            # A rejected jump takes a step but no time, so the frame before it has an earlier step;
+            # an exact jump takes no time, but makes a frame at each step.
+            timed = self._propagator.jump_time > 0
+            if file.last_step >= simulation.context.getStepCount() or (
+                timed and file.last_time >= _time(state)
+            ):
                 # The frame of this moment is there already; what comes next is new.
                 self._frames_seen = self._propagator.statistics.frames
         else:

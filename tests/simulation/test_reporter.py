@@ -114,20 +114,23 @@ def test_existing_file_is_not_touched(tmp_path):
     assert len(universe(path).trajectory) == 2
 
 
+@pytest.mark.parametrize("shift", [0.0, 1.0])
 @pytest.mark.parametrize("saved_at", [12, LEG, LEG + 1])
-def test_append_after_a_checkpoint(tmp_path, saved_at):
+def test_append_after_a_checkpoint(tmp_path, saved_at, shift):
+    """In a leg, before a jump, and just after one that was accepted or rejected."""
     whole, part, checkpoint = (tmp_path / name for name in ("whole.h5md", "part.h5md", "run.chk"))
     total = 2 * (LEG + 1) + 8
-    made = simulation()
+    made = simulation(known={"shift": shift})
     made.reporters.append(HybridReporter(whole, made.integrator))
     made.step(saved_at)
     made.saveCheckpoint(str(checkpoint))
+    assert made.integrator.statistics.rejected == (shift > 0 and saved_at > LEG)
     made.step(3)
     shutil.copy(whole, part)  # a run that was killed after its checkpoint
     made.step(total - saved_at - 3)
     made.reporters[0].close()
 
-    again = simulation()
+    again = simulation(known={"shift": shift})
     again.loadCheckpoint(str(checkpoint))
     with HybridReporter(part, again.integrator, append=True) as reporter:
         again.reporters.append(reporter)
