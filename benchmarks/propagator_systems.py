@@ -297,7 +297,9 @@ def main():
         records.append(made)
         path.write_text(json.dumps(records, indent=1))
         print(*row, f"{made['wall_seconds']:.0f} s", made["statistics"]["accepted"], flush=True)
-    print(table(records))
+    asked = {"system": options.systems, "member": options.members, "platform": options.platform}
+    asked["backend"] = options.backend
+    print(table([r for r in records if all(r[name] in asked[name] for name in asked)]))
 
 
 def parse():
