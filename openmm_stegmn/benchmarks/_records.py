@@ -1,9 +1,10 @@
 """Results of a benchmark: a list of records in a JSON file that loses nothing."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+
+from ..atomic_files import write_atomically
 
 
 class RecordsError(ValueError):
@@ -114,10 +115,4 @@ def _read(path):
 
 def _write(path, values):
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with open(part, "w") as file:
-        json.dump(values, file, indent=1, allow_nan=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    write_atomically(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())

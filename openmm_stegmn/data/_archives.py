@@ -1,10 +1,11 @@
 """``.npz`` files of arrays: whole or not there, and what they were made with."""
 
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from ..atomic_files import atomic_file
 
 #: What reading a damaged file raises: ``np.load`` takes whatever is no zip for a pickle, and
 #: refuses that with a ValueError.
@@ -12,11 +13,9 @@ DAMAGED = (EOFError, zipfile.BadZipFile, ValueError)
 
 
 def write_archive(path: Path, arrays: dict) -> None:
-    """Write beside and rename: an interrupted write leaves the earlier file as it was."""
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
+    """Write arrays; an interrupted write leaves the earlier file as it was."""
+    with atomic_file(path) as file:
         np.savez(file, **arrays)
-    os.replace(temporary, path)
 
 
 def different_settings(found: dict, expected: dict) -> str:

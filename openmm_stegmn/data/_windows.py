@@ -82,6 +82,13 @@ class WindowSet:
         chosen = self.frames[self.starts[index][:, None] + steps]
         return chosen[:, :-1], chosen[:, -1]
 
+    def at_most(self, count: int, atoms: int) -> int:
+        """Windows that are at most ``count``, and hold about ``atoms`` atoms in all their frames.
+
+        Of large molecules fewer windows fit in memory; one always does.
+        """
+        return min(count, atoms // (self.history * self.frames.shape[1]) + 1)
+
     def subset(self, count: int, generator: torch.Generator | None = None) -> "WindowSet":
         """At most ``count`` windows: drawn with a generator, else evenly spaced over the whole."""
         if count >= len(self):

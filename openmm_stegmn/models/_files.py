@@ -5,7 +5,6 @@ Loading runs no code from the file.
 
 import hashlib
 import json
-import os
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from ..atomic_files import write_atomically
 from ._registry import build_model
 from ._spec import ModelSpec
 
@@ -50,12 +50,7 @@ def save_model(model, path) -> None:
         "torsion_atoms": json.dumps(_torsion_atoms(model)),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in _learned(model).items()}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(save(tensors, metadata=header))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, save(tensors, metadata=header))
 
 
 def load_model(name_or_path):

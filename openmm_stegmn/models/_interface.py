@@ -79,6 +79,11 @@ class TrajectoryModel(nn.Module, ABC):
         return self.spec.horizon
 
     @property
+    def segment(self) -> int:
+        """Frames before the last in the stretches that it is trained on (``WindowSet.history``)."""
+        return self.history
+
+    @property
     def jump_frames(self) -> int | None:
         """Frame intervals by which a jump goes ahead; None where it has no time."""
         return self.horizon

@@ -118,8 +118,8 @@ class TorsionProposal(TrajectoryModel):
 
     @property
     def segment(self) -> int:
-        """Frames before the last in the stretches that it is trained on (``WindowSet.history``)."""
-        return self.history - 1 + max(lag or 0 for lag in self.lags)
+        """As of any model: its window, and the longest of its times; at least a frame."""
+        return max(1, self.history - 1 + max(lag or 0 for lag in self.lags))
 
     def at_lag(self, lag: int | None) -> "TorsionProposal":
         """A copy that draws for another time, in frame intervals.

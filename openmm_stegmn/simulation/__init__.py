@@ -2,6 +2,7 @@
 
 from ._backends import BACKENDS
 from ._errors import IncompatibleModelError
+from ._fit import check_fit
 from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, Guard
 from ._propagator import STEGMNPropagator
 from ._reporter import HybridReporter
@@ -21,5 +22,6 @@ __all__ = [
     "JumpStatistics",
     "Origin",
     "STEGMNPropagator",
+    "check_fit",
     "system_xml",
 ]

@@ -66,7 +66,7 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
     substeps : int
-        That such a move is walked in.
+        That a jump is walked in.
 
     Raises
     ------

@@ -59,6 +59,10 @@ class Bridge(nn.Module):
         """The noise shown, (draws, n_noise)."""
         return self.noise.flatten()[: self.draws * self.n_noise].view(self.draws, self.n_noise)
 
+    def unless(self, usable: bool):
+        """What tells whether an answer is unusable: 1 if it is."""
+        return self.zero if usable else self.zero + 1.0
+
     def constraint_error(self, positions: torch.Tensor):
         """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
         worst = self.zero
@@ -66,3 +70,19 @@ class Bridge(nn.Module):
             arms = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
             worst = (arms.pow(2).sum(1).sqrt() / self.lengths - 1.0).abs().max()
         return worst
+
+
+class TurningBridge(Bridge):
+    """A bridge that knows how the fragment of each atom has turned.
+
+    Parameters are those of `Bridge`.
+    """
+
+    def __init__(self, model, draws, pairs, lengths):
+        super().__init__(model, draws, pairs, lengths)
+        rotations = torch.eye(3, dtype=torch.float64).repeat(model.spec.n_atoms, 1, 1)
+        self.register_buffer("rotations", rotations)
+
+    def turned(self, velocities: torch.Tensor):
+        """Change of velocities (n_atoms, 3) that turn with their fragments."""
+        return torch.matmul(self.rotations, velocities.unsqueeze(-1)).squeeze(-1) - velocities

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
+from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge
 
 PHASE_JUMP = 100
 PHASE_TURN = 102
@@ -52,7 +52,7 @@ class JumpCall(nn.Module):
         return frame, rotations
 
 
-class JumpBridge(Bridge):
+class JumpBridge(TurningBridge):
     """The phases of a jump as one torch module, eager or scripted.
 
     Parameters
@@ -78,9 +78,8 @@ class JumpBridge(Bridge):
         super().__init__(model, 1, pairs, lengths)
         self.jump = jump
         self.history: int = model.history
-        n_atoms = model.spec.n_atoms
-        self.register_buffer("window", torch.zeros(model.history, n_atoms, 3, dtype=torch.float64))
-        self.register_buffer("rotations", torch.eye(3, dtype=torch.float64).repeat(n_atoms, 1, 1))
+        window = torch.zeros(model.history, model.spec.n_atoms, 3, dtype=torch.float64)
+        self.register_buffer("window", window)
 
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
@@ -102,7 +101,7 @@ class JumpBridge(Bridge):
         elif now == self.check_phase:
             answer = self.constraint_error(shown)
         elif now == self.turn_phase:
-            change = torch.matmul(self.rotations, shown.unsqueeze(-1)).squeeze(-1) - shown
+            change = self.turned(shown)
         elif now >= self.noise_phase:
             self.noise[now - self.noise_phase].copy_(shown)
         return answer, change
@@ -121,7 +120,7 @@ class JumpBridge(Bridge):
             and torch.isfinite(self.rotations).all()
             and moved.abs().max() < self.largest
         )
-        unusable, change = self.zero, moved
+        change = moved
         if not usable:
-            unusable, change = self.zero + 1.0, self.nothing
-        return unusable, change
+            change = self.nothing
+        return self.unless(bool(usable)), change

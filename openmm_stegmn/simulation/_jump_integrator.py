@@ -89,10 +89,7 @@ class JumpIntegrator(HybridMember):
             self.addComputePerDof("x", f"h{frame}")
             self.addComputeGlobal(PHASE_PARAMETER, str(frame + 1))
             self.addComputePerDof("moved", "f31")
-        self._add_noise(noise_arrays)
-        self.addComputePerDof("x", "base")
-        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_JUMP))
-        self.addComputePerDof("moved", "f31")
+        self._add_question(noise_arrays, PHASE_JUMP)
         self.addComputeGlobal("nonfinite", "energy31")
 
     def _add_move(self):
@@ -133,19 +130,11 @@ class JumpIntegrator(HybridMember):
             # The window's frames are one interval apart, so a longer jump starts a new window.
             self.addComputeGlobal("window_frames", "1")
         self.addComputeGlobal("origin", "1")
-        self.addComputeGlobal("accepted", "accepted+1")
-        self.addComputeGlobal("energy_change_sum", "energy_change_sum+energy_change")
-        self.addComputeGlobal(
-            "worst_constraint_error", "max(worst_constraint_error,constraint_error)"
-        )
+        self._add_count_of_accepted()
         self._add_end_of_row(schedule.jumps)
 
     def _add_rejection(self):
         self._add_restore()
-        self.addComputeGlobal("rejected_energy", f"rejected_energy+delta(cause-{BY_ENERGY})")
-        self.addComputeGlobal("rejected_nonfinite", f"rejected_nonfinite+delta(cause-{NONFINITE})")
-        self.addComputeGlobal(
-            "rejected_constraints", f"rejected_constraints+delta(cause-{BY_CONSTRAINTS})"
-        )
+        self._add_count_of_rejected()
         self.addComputeGlobal("rejection_pending", "1")
         self._add_new_leg()

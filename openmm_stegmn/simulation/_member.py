@@ -109,9 +109,31 @@ class HybridMember(openmm.CustomIntegrator):
             self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_NOISE + array))
             self.addComputePerDof("moved", "f31")
 
+    def _add_question(self, noise_arrays, phase):
+        """Show the bridge noise, then where the jump starts; its answer goes to ``moved`` and
+        ``energy31``."""
+        self._add_noise(noise_arrays)
+        self.addComputePerDof("x", "base")
+        self.addComputeGlobal(PHASE_PARAMETER, str(phase))
+        self.addComputePerDof("moved", "f31")
+
     def _add_restore(self):
         self.addComputePerDof("x", "x_before")
         self.addComputePerDof("v", "v_before")
+
+    def _add_count_of_accepted(self):
+        self.addComputeGlobal("accepted", "accepted+1")
+        self.addComputeGlobal("energy_change_sum", "energy_change_sum+energy_change")
+        self.addComputeGlobal(
+            "worst_constraint_error", "max(worst_constraint_error,constraint_error)"
+        )
+
+    def _add_count_of_rejected(self):
+        for name, cause in (
+            ("rejected_energy", BY_ENERGY), ("rejected_nonfinite", NONFINITE),
+            ("rejected_constraints", BY_CONSTRAINTS),
+        ):  # fmt: skip
+            self.addComputeGlobal(name, f"{name}+delta(cause-{cause})")
 
     def _add_end_of_row(self, jumps):
         self.addComputeGlobal("burst", "burst+1")

@@ -91,7 +91,5 @@ class MoveBridge(Bridge):
         frames, log_ratio = self.trials(start, self.noise_of_draws())
         self.moved.copy_((frames - start) / self.scale)
         self.log_ratio.copy_(log_ratio)
-        unusable = self.zero
-        if not (torch.isfinite(self.moved).all() and torch.isfinite(self.log_ratio).all()):
-            unusable = self.zero + 1.0
-        return unusable
+        finite = torch.isfinite(self.moved).all() and torch.isfinite(self.log_ratio).all()
+        return self.unless(bool(finite))

@@ -40,21 +40,25 @@ class PartBridge(nn.Module):
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_particles, 3) nm and a phase with an energy () and forces
         (n_particles, 3)."""
-        shown = positions.data.to(self.nothing).index_select(0, self.atoms)
-        answer, change = self.bridge(shown, phase)
-        return answer, self.nothing.index_copy(0, self.atoms, change)
+        answer, change = self.bridge(self.part_of(positions), phase)
+        return answer, self.to_all(change)
+
+    def part_of(self, positions: torch.Tensor):
+        """Those (n_atoms, 3) of the model's atoms."""
+        return positions.data.to(self.nothing).index_select(0, self.atoms)
+
+    def to_all(self, change: torch.Tensor):
+        """The change of all particles (n_particles, 3)."""
+        return self.nothing.index_copy(0, self.atoms, change)
 
 
-class PeriodicBridge(nn.Module):
+class PeriodicBridge(PartBridge):
     """A bridge that is shown all particles of a periodic system, and the box.
 
     Parameters
     ----------
-    bridge : Bridge
-        For the model's atoms alone.
-    atoms : torch.Tensor (n_atoms,), int64
-        Their particles.
-    n_particles : int
+    bridge, atoms, n_particles
+        See `PartBridge`.
     molecules : torch.Tensor (n_atoms,), int64
         Number of the molecule that each atom belongs to.
     history : int
@@ -70,29 +74,25 @@ class PeriodicBridge(nn.Module):
     back_phase: Final[int] = PHASE_BACK
 
     def __init__(self, bridge, atoms, n_particles, molecules, history, masses):
-        super().__init__()
-        self.bridge = bridge
+        super().__init__(bridge, atoms, n_particles)
         self.history: int = history
-        self.register_buffer("atoms", atoms)
         self.register_buffer("molecules", molecules)
         belongs = torch.nn.functional.one_hot(molecules).T.double() * masses.double()
         self.register_buffer("average", belongs / belongs.sum(1, keepdim=True))
         self.register_buffer("centres", torch.zeros(len(belongs), 3, dtype=torch.float64))
-        nothing = torch.zeros(n_particles, 3, dtype=torch.float64)
-        self.register_buffer("nothing", nothing)
 
     def forward(self, positions: torch.Tensor, box: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_particles, 3) nm, box vectors (3, 3) nm and a phase with an energy ()
         and forces (n_particles, 3)."""
         now = int(phase.item())
-        shown = positions.data.to(self.nothing).index_select(0, self.atoms)
+        shown = self.part_of(positions)
         in_window = now > 0 and now <= self.history
         walking = now == self.substep_phase or now == self.back_phase
         first = now == 1 or now == self.propose_phase
         if in_window or now == self.jump_phase or first or walking:
             shown = self.continued(shown, box.data.to(self.nothing), first)
         answer, change = self.bridge(shown, phase)
-        return answer, self.nothing.index_copy(0, self.atoms, change)
+        return answer, self.to_all(change)
 
     def continued(self, shown: torch.Tensor, box: torch.Tensor, first: bool):
         """The images (n_atoms, 3) of molecules that are nearest to where they were."""

@@ -30,7 +30,7 @@ class PythonBridge:
     tries : int, optional
         Trials in an exact Monte Carlo move; None for a jump.
     substeps : int
-        That such a move is walked in.
+        That a jump is walked in.
     """
 
     def __init__(self, model, embedding, tries=None, substeps=1):

@@ -123,7 +123,7 @@ class HybridStepping(openmm.CompoundIntegrator):
             self._run_jumper(context, JUMP)
             self._raise_error()
             if self._switch.switched:
-                self._walk_move(context)
+                self._walk_jump(context)
                 context.setStepCount(count + 1)
                 context.setTime(now)
             accepted = self._jumper["cause"] == ACCEPTED
@@ -143,7 +143,7 @@ class HybridStepping(openmm.CompoundIntegrator):
             context.setTime(now + self._schedule.jump_time * unit.picosecond)
         self.wall_seconds_jumps += time.perf_counter() - started
 
-    def _walk_move(self, context):
+    def _walk_jump(self, context):
         """Sub-steps of a jump, steps of everything else between them, and the decision."""
         step = self._physics.getStepSize().value_in_unit(unit.picosecond)
         self._jumper["relaxing_step"] = step

@@ -16,9 +16,8 @@ import torch
 from torch import nn
 
 from ._bridge import PHASE_CHECK, PHASE_NOISE
-from ._jump_bridge import PHASE_TURN
 from ._move_bridge import PHASE_PROPOSE
-from ._walk_bridge import PHASE_SUBSTEP, PHASE_WHO, WalkBridge
+from ._walk_bridge import WalkBridge
 
 PHASE_BACK = 700
 
@@ -64,11 +63,8 @@ class SwitchBridge(WalkBridge):
 
     # TorchScript sees class constants, not the module's globals.
     check_phase: Final[int] = PHASE_CHECK
-    turn_phase: Final[int] = PHASE_TURN
     noise_phase: Final[int] = PHASE_NOISE
     propose_phase: Final[int] = PHASE_PROPOSE
-    substep_phase: Final[int] = PHASE_SUBSTEP
-    who_phase: Final[int] = PHASE_WHO
     back_phase: Final[int] = PHASE_BACK
 
     def __init__(self, draw, turn, density, model, substeps, pairs, lengths):
@@ -86,14 +82,10 @@ class SwitchBridge(WalkBridge):
         answer, change = self.zero, self.nothing
         if now == self.check_phase:
             answer = self.constraint_error(shown)
-        elif now == self.turn_phase:
-            change = self.turned(shown)
+        elif self.walks(now):
+            change = self.walk(now, shown)
         elif now == self.propose_phase:
             answer = self.propose(self.centred(shown))
-        elif now == self.substep_phase:
-            change = self.substep(shown)
-        elif now == self.who_phase:
-            change = torch.ones_like(shown)
         elif now == self.back_phase:
             answer = self.density(self.centred(shown), -self.turns, self.block) - self.there
         elif now >= self.noise_phase:
@@ -106,7 +98,5 @@ class SwitchBridge(WalkBridge):
         self.turns.copy_(turns)
         self.block.copy_(block)
         self.there.copy_(there)
-        unusable = self.zero
-        if not (torch.isfinite(self.turns).all() and torch.isfinite(self.there)):
-            unusable = self.zero + 1.0
-        return unusable
+        finite = torch.isfinite(self.turns).all() and torch.isfinite(self.there)
+        return self.unless(bool(finite))

@@ -73,10 +73,7 @@ class SwitchIntegrator(HybridMember):
 
     def _add_proposal(self, noise_arrays):
         self._add_start()
-        self._add_noise(noise_arrays)
-        self.addComputePerDof("x", "base")
-        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_PROPOSE))
-        self.addComputePerDof("moved", "f31")
+        self._add_question(noise_arrays, PHASE_PROPOSE)
         self.addComputeGlobal("unusable", "energy31")
         add_start_of_walk(self, "unusable")
         self.addComputeGlobal("unusable", "1-hopeful")
@@ -112,17 +109,9 @@ class SwitchIntegrator(HybridMember):
             self.addComputeGlobal(name, f"select(finite,{name},0)")
         add_end_of_walk(self)
         self.beginIfBlock(f"cause = {ACCEPTED}")
-        self.addComputeGlobal("accepted", "accepted+1")
-        self.addComputeGlobal("energy_change_sum", "energy_change_sum+energy_change")
-        self.addComputeGlobal(
-            "worst_constraint_error", "max(worst_constraint_error,constraint_error)"
-        )
+        self._add_count_of_accepted()
         self.endBlock()
         self.beginIfBlock(f"cause > {ACCEPTED}")
         self._add_restore()
-        self.addComputeGlobal("rejected_energy", f"rejected_energy+delta(cause-{BY_ENERGY})")
-        self.addComputeGlobal("rejected_nonfinite", f"rejected_nonfinite+delta(cause-{NONFINITE})")
-        self.addComputeGlobal(
-            "rejected_constraints", f"rejected_constraints+delta(cause-{BY_CONSTRAINTS})"
-        )
+        self._add_count_of_rejected()
         self.endBlock()

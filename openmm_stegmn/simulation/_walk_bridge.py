@@ -16,7 +16,7 @@ from torch import nn
 
 from ..mechanics import wrap_angle
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
+from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge
 from ._jump_bridge import PHASE_JUMP, PHASE_TURN, JumpCall
 
 PHASE_SUBSTEP = 600
@@ -35,7 +35,7 @@ class TurnCall(nn.Module):
         return self.body.move(base, turns)
 
 
-class WalkBridge(Bridge):
+class WalkBridge(TurningBridge):
     """Turns that are walked; the base of what finds them.
 
     Parameters
@@ -54,10 +54,12 @@ class WalkBridge(Bridge):
         self.turn = turn
         self.substeps: int = substeps
         self.scale: float = ANGSTROM_PER_NM
+        # TorchScript sees attributes, not the module's globals, nor constants of a base class.
+        self.turn_phase: int = PHASE_TURN
+        self.substep_phase: int = PHASE_SUBSTEP
+        self.who_phase: int = PHASE_WHO
         turns = torch.zeros(model.context.body.n_bonds, dtype=torch.float64)
         self.register_buffer("turns", turns)
-        rotations = torch.eye(3, dtype=torch.float64).repeat(model.spec.n_atoms, 1, 1)
-        self.register_buffer("rotations", rotations)
 
     def centred(self, shown: torch.Tensor):
         """Å; near the origin single precision holds the shape best."""
@@ -70,9 +72,18 @@ class WalkBridge(Bridge):
         self.rotations.copy_(rotations)
         return (frame - start) / self.scale
 
-    def turned(self, velocities: torch.Tensor):
-        """Change of velocities (n_atoms, 3) that turn with their fragments."""
-        return torch.matmul(self.rotations, velocities.unsqueeze(-1)).squeeze(-1) - velocities
+    def walks(self, now: int):
+        """Whether a phase is one of those above."""
+        return now == self.turn_phase or now == self.substep_phase or now == self.who_phase
+
+    def walk(self, now: int, shown: torch.Tensor):
+        """What goes back as forces in such a phase."""
+        change = torch.ones_like(shown)
+        if now == self.turn_phase:
+            change = self.turned(shown)
+        elif now == self.substep_phase:
+            change = self.substep(shown)
+        return change
 
 
 class TurnsCall(nn.Module):
@@ -103,10 +114,7 @@ class WalkedJumpBridge(WalkBridge):
     # TorchScript sees class constants, not the module's globals.
     jump_phase: Final[int] = PHASE_JUMP
     check_phase: Final[int] = PHASE_CHECK
-    turn_phase: Final[int] = PHASE_TURN
     noise_phase: Final[int] = PHASE_NOISE
-    substep_phase: Final[int] = PHASE_SUBSTEP
-    who_phase: Final[int] = PHASE_WHO
 
     def __init__(self, turns_of, turn, model, substeps, pairs, lengths):
         super().__init__(turn, model, substeps, pairs, lengths)
@@ -130,12 +138,8 @@ class WalkedJumpBridge(WalkBridge):
             answer = self.predict(shown)
         elif now == self.check_phase:
             answer = self.constraint_error(shown)
-        elif now == self.turn_phase:
-            change = self.turned(shown)
-        elif now == self.substep_phase:
-            change = self.substep(shown)
-        elif now == self.who_phase:
-            change = torch.ones_like(shown)
+        elif self.walks(now):
+            change = self.walk(now, shown)
         elif now >= self.noise_phase:
             self.noise[now - self.noise_phase].copy_(shown)
         return answer, change
@@ -145,7 +149,4 @@ class WalkedJumpBridge(WalkBridge):
         origin = shown.mean(0) * self.scale
         window = (self.window - origin).to(torch.float32)
         self.turns.copy_(self.turns_of(window, self.centred(shown), self.noise_of_draws()[0]))
-        unusable = self.zero
-        if not torch.isfinite(self.turns).all():
-            unusable = self.zero + 1.0
-        return unusable
+        return self.unless(bool(torch.isfinite(self.turns).all()))

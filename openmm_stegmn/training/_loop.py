@@ -75,16 +75,16 @@ def train(
         the training is that of one process, but for rounding. Lightning starts the others of its
         machine by running the program again, or finds those that SLURM or torchrun has started.
 
-    Raises
-    ------
-    ValueError
-        If a batch cannot be shared evenly; or
-        If training is to stop early and there are no validation windows to tell when.
-
     Returns
     -------
     TrajectoryModel
         The same model, on the CPU, in evaluation mode, with the averaged weights.
+
+    Raises
+    ------
+    ValueError
+        If a batch cannot be shared evenly, or training is to stop early and there are no validation
+        windows to tell when.
     """
     config = config or TrainingConfig()
     if config.patience is not None and validation is None:
@@ -177,8 +177,7 @@ def _fit(model, windows, config, accelerator):
     on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     # Each process its own
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
-    atoms = windows.history * windows.frames.shape[1]
-    fitted = windows.subset(min(_FITTED, _FITTED_ATOMS // atoms + 1))
+    fitted = windows.subset(windows.at_most(_FITTED, _FITTED_ATOMS))
     window, target = fitted.take(slice(None))
     frames = torch.cat([window, target[:, None]], 1).to(device)
     del window, target

@@ -54,7 +54,7 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
     body, device = model.context.body, model.context.masses.device
     windows = windows.to(device)
     if batch_size is None:
-        batch_size = min(1000, _ATOMS // (windows.history * windows.frames.shape[1]) + 1)
+        batch_size = windows.at_most(1000, _ATOMS)
     masses = model.context.masses
     heavy = torch.tensor([element != "H" for element in model.spec.elements], device=device)
     angle_errors, squares, distances = [], [], []

@@ -38,8 +38,7 @@ class JumpTask(lightning.LightningModule, ABC):
         self.windows, self.validation = windows, validation
         device = model.context.masses.device
         with torch.no_grad():
-            atoms = windows.history * windows.frames.shape[1]
-            sample = windows.subset(min(_SAMPLE, _SAMPLE_ATOMS // atoms + 1))
+            sample = windows.subset(windows.at_most(_SAMPLE, _SAMPLE_ATOMS))
             self._measure(*(part.to(device) for part in sample.take(slice(None))))
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from ..data import WindowSet, check_same_interval
-from ..simulation._fit import check_fit
+from ..simulation import check_fit
 from ..training import TrainingConfig, choose_device
 from ._baselines import fit_baselines
 from ._geometry import check_geometry
@@ -45,11 +45,10 @@ def evaluate_on(
         "that of the trajectories",
     )  # fmt: skip
     _warn_of_training_data(model, trajectories)
-    reach = max(1, model.segment) if model.has_density else model.history
     first, second = (
         WindowSet.from_trajectories(
             [each.frames[: len(each) // 2] if early else each.frames[len(each) // 2 :]
-             for each in trajectories], reach, stride,
+             for each in trajectories], model.segment, stride,
         )
         for early in (True, False)
     )  # fmt: skip

@@ -8,7 +8,7 @@ import torch
 
 from ..data import WindowSet, check_same_interval, describe_molecule, hold_out
 from ..models import ModelSpec, build_model
-from ..simulation._fit import check_fit
+from ..simulation import check_fit
 from ._geometry import check_geometry
 from ._settings import TrainSettings
 from ._start import load_start, take_weights
@@ -65,8 +65,7 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     if start is not None:
         take_weights(model, start, settings.start)
     check_fit(molecule.system, molecule.topology, model)
-    reach = max(1, model.segment) if model.has_density else spec.history
-    return TrainingPlan(model, hold_out(trajectories, reach, stride), start)
+    return TrainingPlan(model, hold_out(trajectories, model.segment, stride), start)
 
 
 def _architecture(settings, start, interval) -> dict:

@@ -101,7 +101,7 @@ def test_goes_on_where_it_was(made):
     ]  # fmt: skip
     times = {path: path.stat().st_mtime_ns for path in paths}
     paths[3].unlink()
-    (folder / ALANINE / "replica-001.tmp").write_bytes(b"half a fi")
+    (folder / ALANINE / "replica-001.npz.part").write_bytes(b"half a fi")
     make(folder, processes=2)
     paths[0].unlink()
     second = make(folder)
