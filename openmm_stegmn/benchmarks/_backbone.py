@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from ..mechanics import dihedral
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -31,10 +35,7 @@ class Backbone:
     def of(cls, spec) -> "Backbone":
         """Find them from the bonds."""
         names, elements = spec.atom_names, spec.elements
-        bonded = {atom: set() for atom in range(spec.n_atoms)}
-        for a, b in spec.bonds:
-            bonded[a].add(b)
-            bonded[b].add(a)
+        bonded = [set(around) for around in spec.neighbours()]
 
         def neighbour(atom, name, apart=()):
             return next((a for a in bonded[atom] if names[a] == name and a not in apart), None)
@@ -53,3 +54,23 @@ class Backbone:
         if not phi:
             raise ValueError("no residue has both φ and ψ (atoms N, CA and C): it is no peptide")
         return cls(tuple(residues), tuple(phi), tuple(psi), tuple(chi))
+
+
+def turn_phi(model, frame: Tensor, residue: int, phi: float) -> Tensor:
+    """A frame ``(n_atoms, 3)``, Å, with another φ.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+        Of a peptide; its lengths and angles are kept.
+    frame : Tensor
+    residue : int
+        Of those that have φ and ψ, from 0.
+    phi : float
+        rad.
+    """
+    body, atoms = model.context.body, Backbone.of(model.spec).phi[residue]
+    bond = [set(each[1:3]) for each in body.torsion_atoms.tolist()].index(set(atoms[1:3]))
+    angles = frame.new_zeros(body.n_bonds)
+    angles[bond] = phi - dihedral(*frame[list(atoms)])
+    return body.move(frame, angles)[0]

@@ -95,20 +95,21 @@ def _trainings(folder, molecule, settings, processes, made):
 def _runs(folder, molecule, models, settings, processes, made):
     about = SAMPLING_MOLECULES[molecule]
     kinds = {
-        block_name(block): models.get((molecule, block), about.packaged)
+        block_name(block): load_model(models.get((molecule, block), about.packaged))
         for block in (None, *about.blocks)
     }
-    reader = TorsionReader(load_model(next(iter(kinds.values()))))
+    first = next(iter(kinds.values()))
+    reader = TorsionReader(first)
     reference = reference_torsions(
         folder, molecule, settings.reference_ns, settings.replicas, processes, made
     )
     judge = Judge(reference, FRAME_INTERVAL, reader)
     # Plain dynamics takes its frames from the first of the models.
-    kinds = {PLAIN: next(iter(kinds.values())), **kinds}
+    kinds = {PLAIN: first, **kinds}
     return [
-        _Run(molecule, kind, path, load_model(path).sha256, seed, settings, reader, judge)
+        _Run(molecule, kind, str(model.source), model.sha256, seed, settings, reader, judge)
         for seed in range(settings.seeds)
-        for kind, path in kinds.items()
+        for kind, model in kinds.items()
     ]
 
 

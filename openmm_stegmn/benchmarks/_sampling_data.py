@@ -10,11 +10,10 @@ import openmm
 import torch
 
 from ..data import simulate_replica, steps_between
-from ..mechanics import dihedral
 from ..systems import DEFAULT_FORCEFIELDS
 from ..units import to_angstrom, to_nm
 from ._array_files import make_files, read_arrays, write_arrays
-from ._backbone import Backbone
+from ._backbone import Backbone, turn_phi
 from ._sampling_molecules import (
     FRAME_INTERVAL,
     SAMPLING_MOLECULES,
@@ -145,10 +144,6 @@ def _simulate(system, positions, settings, platform):
 def _turned(system, seed):
     """Positions, nm, with φ of a residue at +60°, a basin that dynamics hardly ever finds."""
     model = untrained_model(system, None)
-    body, backbone = model.context.body, Backbone.of(model.spec)
+    residue = seed % len(Backbone.of(model.spec).phi)
     frame = torch.from_numpy(to_angstrom(system.positions))
-    atoms = backbone.phi[seed % len(backbone.phi)]
-    bond = [set(each[1:3]) for each in body.torsion_atoms.tolist()].index(set(atoms[1:3]))
-    angles = torch.zeros(body.n_bonds, dtype=frame.dtype)
-    angles[bond] = _TURNED - dihedral(*frame[list(atoms)])
-    return to_nm(body.move(frame, angles)[0].numpy())
+    return to_nm(turn_phi(model, frame, residue, _TURNED).numpy())

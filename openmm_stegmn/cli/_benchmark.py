@@ -9,7 +9,6 @@ import typer
 
 from ._benchmark_options import (
     Data,
-    Device,
     Models,
     Molecules,
     Output,
@@ -20,10 +19,11 @@ from ._benchmark_options import (
     chosen,
     counted,
     print_tables,
-    told,
+    told_in_benchmark,
 )
 from ._benchmark_peptides import peptides
 from ._benchmark_sampling import sampling
+from ._options import Device
 from ._terminal import warnings_on_one_line
 
 benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
@@ -63,7 +63,7 @@ def md17(
     with warnings_on_one_line():
         from ..benchmarks import MD17Settings, benchmark_tables, run_md17
 
-        with told(output, data):
+        with told_in_benchmark(output, data):
             settings = MD17Settings(
                 **chosen(molecules=molecules, models=models), seeds=seeds, windows=windows,
                 atoms=atoms, device=device,

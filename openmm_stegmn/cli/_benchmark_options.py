@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output
+from ._terminal import messages, output, told
 
 Data = Annotated[Path, typer.Option(help="Folder with the trajectories.")]
 Molecules = Annotated[
@@ -20,7 +20,6 @@ Seeds = Annotated[
     int, typer.Option(min=1, help="Each sets the split, the initial weights and their training.")
 ]
 Windows = Annotated[int, typer.Option(min=1, help="Training windows.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Output = Annotated[
     Path,
     typer.Option(
@@ -44,17 +43,9 @@ def chosen(**texts: str | None) -> dict:
     return {option: names(text) for option, text in texts.items() if text is not None}
 
 
-@contextlib.contextmanager
-def told(results: Path, data: Path):
+def told_in_benchmark(results: Path, data: Path):
     """Tell what goes wrong in a benchmark, in one line and by the exit code."""
-    try:
-        yield
-    except ValueError as error:
-        fail(str(error), BAD_INPUT)
-    except (ImportError, OSError, RuntimeError) as error:
-        fail(str(error), FAILED)
-    except KeyboardInterrupt:
-        fail(f"interrupted; the same command goes on from {results} and {data}", INTERRUPTED)
+    return told(lambda: f"interrupted; the same command goes on from {results} and {data}")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import typer
 
 from ._benchmark_options import (
     Data,
-    Device,
     Models,
     Molecules,
     Output,
@@ -19,8 +18,9 @@ from ._benchmark_options import (
     counted,
     names,
     print_tables,
-    told,
+    told_in_benchmark,
 )
+from ._options import Device
 from ._terminal import warnings_on_one_line
 
 
@@ -81,7 +81,7 @@ def peptides(
         )
 
         records = []
-        with told(output, data):
+        with told_in_benchmark(output, data):
             settings = PeptideSettings(
                 **chosen(molecules=molecules, models=models), intervals=_numbers(intervals),
                 seeds=seeds, steps=steps, batch_size=batch_size, device=device,

@@ -9,7 +9,6 @@ import typer
 
 from ._benchmark_options import (
     Data,
-    Device,
     Molecules,
     Output,
     Overwrite,
@@ -18,8 +17,9 @@ from ._benchmark_options import (
     chosen,
     counted,
     print_tables,
-    told,
+    told_in_benchmark,
 )
+from ._options import Device
 from ._terminal import warnings_on_one_line
 
 
@@ -69,7 +69,7 @@ def sampling(
         from ..benchmarks import SamplingSettings, run_sampling, sampling_tables
 
         torch.set_num_threads(threads)
-        with told(output, data):
+        with told_in_benchmark(output, data):
             settings = SamplingSettings(
                 **chosen(molecules=molecules), seeds=seeds, seconds=seconds, md_frames=md_frames,
                 jumps=jumps, tries=tries, platform=platform, reference_ns=reference,

@@ -6,19 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ._data_options import (
-    Constraints,
-    Device,
-    Forcefields,
-    FreeJumps,
-    Memory,
-    System,
-    Threads,
-    Topology,
-    Trajectories,
-    given_options,
-)
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, output, warnings_on_one_line
+from ._data_options import FreeJumps, Memory, System, Threads, Topology, Trajectories
+from ._options import Constraints, Device, Forcefields, given_options
+from ._terminal import output, told, warnings_on_one_line
 from ._train_options import merge_settings
 
 
@@ -50,7 +40,7 @@ def evaluate(
         from ..training_runs import evaluate_on, make_settings
 
         torch.set_num_threads(threads)
-        try:
+        with told(lambda: "interrupted"):
             loaded = load_model(model)
             given = given_options(context) - {"model"}
             data, settings = make_settings(merge_settings(None, context.params, given))
@@ -59,12 +49,6 @@ def evaluate(
                 loaded, molecule, data.read_trajectories(molecule), device=settings.device,
                 free_jumps=settings.free_jumps,
             )  # fmt: skip
-        except ValueError as error:
-            fail(str(error), BAD_INPUT)
-        except (OSError, RuntimeError) as error:
-            fail(str(error), FAILED)
-        except KeyboardInterrupt:
-            fail("interrupted", INTERRUPTED)
     from ._train_table import measured_tables
 
     for table in measured_tables(found, loaded):

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ._options import Constraints, Forcefields, given_options
 from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
 
 
@@ -18,10 +19,8 @@ def run(
         Path | None,
         typer.Option(help="Structure, with hydrogens.", show_default="alanine dipeptide"),
     ] = None,
-    forcefield: Annotated[
-        list[str], typer.Option(help="OpenMM force-field file; repeat for several.")
-    ] = ("amber14-all.xml", "obc2_native.xml"),
-    constraints: Annotated[str, typer.Option(help="HBonds, AllBonds, HAngles or None.")] = "HBonds",
+    forcefield: Forcefields = ("amber14-all.xml", "obc2_native.xml"),
+    constraints: Constraints = "HBonds",
     model: Annotated[
         str, typer.Option(help="Name of a packaged model, or path of a model file.")
     ] = "alanine-dipeptide",
@@ -147,11 +146,7 @@ def run(
 
 def _given(context: typer.Context) -> dict:
     """The settings that were typed; a restart takes the others from its folder."""
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if context.get_parameter_source(name).name == "COMMANDLINE"
-    }
+    given = {name: context.params[name] for name in given_options(context)}
     for name in ("output_folder", "overwrite", "restart", "threads"):
         given.pop(name, None)
     if given.pop("exact", False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import typer
 from rich.console import Console
@@ -40,6 +40,25 @@ def warnings_on_one_line() -> Iterator[None]:
         warnings.simplefilter("ignore", FutureWarning)
         warnings.showwarning = show
         yield
+
+
+@contextlib.contextmanager
+def told(interrupted: Callable[[], str]) -> Iterator[None]:
+    """Tell what goes wrong in a command, in one line and by the exit code.
+
+    Parameters
+    ----------
+    interrupted : callable
+        Gives what is said of Ctrl-C.
+    """
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error), BAD_INPUT)
+    except (ImportError, OSError, RuntimeError) as error:
+        fail(str(error), FAILED)
+    except KeyboardInterrupt:
+        fail(interrupted(), INTERRUPTED)
 
 
 def two_columns(title: str, rows: list[tuple[str, str]]) -> Table:

@@ -8,19 +8,9 @@ from typing import Annotated
 import typer
 
 from ._benchmark_options import counted
-from ._data_options import (
-    Constraints,
-    Device,
-    Forcefields,
-    FreeJumps,
-    Memory,
-    System,
-    Threads,
-    Topology,
-    Trajectories,
-    given_options,
-)
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
+from ._data_options import FreeJumps, Memory, System, Threads, Topology, Trajectories
+from ._options import Constraints, Device, Forcefields, given_options
+from ._terminal import messages, output, told, warnings_on_one_line
 from ._train_options import check_output, merge_settings
 
 
@@ -144,7 +134,7 @@ def train(
         from ..training_runs import check_folder, make_settings, train_on, training_folder
 
         torch.set_num_threads(threads)
-        try:
+        with told(lambda: _interrupted(output_file)):
             check_output(output_file, overwrite)
             folder = training_folder(output_file)
             check_folder(folder, resume, overwrite)
@@ -163,16 +153,6 @@ def train(
                 # One of the processes that only help
                 return
             save_model(result.model, output_file)
-        except ValueError as error:
-            fail(str(error), BAD_INPUT)
-        except (OSError, RuntimeError) as error:
-            fail(str(error), FAILED)
-        except KeyboardInterrupt:
-            fail(
-                "interrupted; no model has been written"
-                + (", the same command with --resume goes on" if folder.exists() else ""),
-                INTERRUPTED,
-            )
     from ._train_table import measured_tables
 
     for table in measured_tables(result, result.model):
@@ -183,6 +163,14 @@ def train(
         f"{_how_to_run(data, settings, result.model, output_file)}",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
+
+
+def _interrupted(output_file):
+    from ..training_runs import training_folder
+
+    begun = training_folder(output_file).exists()
+    how = ", the same command with --resume goes on" if begun else ""
+    return f"interrupted; no model has been written{how}"
 
 
 def _how_to_run(data, settings, model, output_file) -> str:

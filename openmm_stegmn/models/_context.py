@@ -31,10 +31,7 @@ class MoleculeContext(nn.Module):
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
-        neighbours = [[] for _ in range(spec.n_atoms)]
-        for a, b in spec.bonds:
-            neighbours[a].append(b)
-            neighbours[b].append(a)
+        neighbours = spec.neighbours()
         types = _surroundings(spec.elements, neighbours, self.MAX_HOPS)
         self.n_atom_types = int(types.max()) + 1
         self.register_buffer("atom_types", types)

@@ -79,6 +79,14 @@ class ModelSpec:
         """Number of atoms."""
         return len(self.atom_names)
 
+    def neighbours(self) -> list[list[int]]:
+        """Atoms bonded to each."""
+        around: list[list[int]] = [[] for _ in range(self.n_atoms)]
+        for a, b in self.bonds:
+            around[a].append(b)
+            around[b].append(a)
+        return around
+
     def as_dict(self) -> dict:
         """Plain values, ready for JSON."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -11,8 +11,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# Steps between two looks at the loss, for which a GPU has to be waited for
-_EVERY = 10
+from ._record import LOOK_EVERY
+
 _WORDS = {"loss": "loss", "validation": "validation", "ratio": "error/best baseline"}
 
 
@@ -45,7 +45,7 @@ class StepsBar(ProgressBar):
 
     def on_train_batch_end(self, trainer, module, *_):
         """Count a step."""
-        if self._enabled and trainer.global_step % _EVERY == 0:
+        if self._enabled and trainer.global_step % LOOK_EVERY == 0:
             self._show(trainer)
 
     def on_train_end(self, trainer, module):

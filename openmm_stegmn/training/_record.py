@@ -2,8 +2,8 @@
 
 import lightning
 
-# Steps from one loss to the next: a GPU has to be waited for.
-_EVERY = 10
+# Steps from one look at the loss to the next: a GPU has to be waited for
+LOOK_EVERY = 10
 
 
 class Record(lightning.Callback):
@@ -14,7 +14,7 @@ class Record(lightning.Callback):
 
     def on_train_batch_end(self, trainer, module, *_):
         """Log the loss of a batch."""
-        if trainer.global_step % _EVERY == 0:
+        if trainer.global_step % LOOK_EVERY == 0:
             _log(trainer, {"loss": trainer.callback_metrics["loss"].item()})
 
     def on_validation_end(self, trainer, module):

@@ -101,13 +101,10 @@ class _Internal:
 
     def __init__(self, model):
         spec, self.masses = model.spec, model.context.masses
-        neighbours = [[] for _ in range(spec.n_atoms)]
-        for a, b in spec.bonds:
-            neighbours[a].append(b)
-            neighbours[b].append(a)
         angles = [
             (a, centre, b)
-            for centre, around in enumerate(neighbours) for a in around for b in around if a < b
+            for centre, around in enumerate(spec.neighbours())
+            for a in around for b in around if a < b
         ]  # fmt: skip
         device = self.masses.device
         self.bonds = torch.tensor(spec.bonds, dtype=torch.long, device=device).reshape(-1, 2)

@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 
-from openmm_stegmn.benchmarks import Record, RecordFile, RecordsError, _records
+from openmm_stegmn.benchmarks import Record, RecordFile, RecordsError
 
 RECORD = Record("md17", "MD17", "ethanol", "stegmn", 0, "heavy", 500, 1e-4, 0.01, 2.5, {"a": 1})
 
@@ -51,11 +52,10 @@ def test_interrupted_write_leaves_the_earlier_file(tmp_path, monkeypatch):
     file.add(RECORD)
     before = file.path.read_bytes()
 
-    def half(values, stream, **options):
-        stream.write("[")
+    def interrupt(descriptor):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_records.json, "dump", half)
+    monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         file.add(dataclasses.replace(RECORD, seed=1))
     assert file.path.read_bytes() == before

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import sys
 
 import pytest
 import torch
@@ -84,7 +85,7 @@ def test_reading(tmp_path):
         assert (one.interval, one.source) == (other.interval, other.source)
 
 
-@pytest.mark.skipif(not __import__("sys").platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_is_not_taken():
     def own():
         gc.collect()

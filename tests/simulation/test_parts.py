@@ -125,11 +125,10 @@ def pair_of_peptides():
     # so that it matters what came before
     window, target = torch.stack(frames)[None], frames[-1][None] * 1.001
     model.fit(10 * window.float(), 10 * target.float())
-    model.weights_are_random = [
-        p.copy_(0.1 * torch.randn(p.shape, generator=generator))
-        for p in [*model.buffers(), *model.parameters()]
-        if p.is_floating_point() and p.dim() == 1 and len(p) == spec.history - 1
-    ]
+    with torch.no_grad():
+        for p in [*model.buffers(), *model.parameters()]:
+            if p.is_floating_point() and p.dim() == 1 and len(p) == spec.history - 1:
+                p.copy_(0.1 * torch.randn(p.shape, generator=generator))
     return model, frames
 
 
