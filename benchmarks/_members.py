@@ -16,8 +16,6 @@ class Member:
     make : callable
         Takes temperature (K), friction (1/ps) and time step (ps), gives an integrator; those that
         have no use for one leave it.
-    has_thermostat : bool
-        Whether it keeps the temperature by itself.
     conserves_energy : bool
         Whether a leg keeps the total energy.
     has_velocities : bool
@@ -25,7 +23,6 @@ class Member:
     """
 
     make: Callable
-    has_thermostat: bool = True
     conserves_energy: bool = False
     has_velocities: bool = True
 
@@ -74,9 +71,7 @@ def split_forces(system):
 MEMBERS = {
     "LangevinMiddle": Member(openmm.LangevinMiddleIntegrator),
     "Langevin": Member(openmm.LangevinIntegrator),
-    "Verlet": Member(
-        lambda temperature, friction, step: openmm.VerletIntegrator(step), False, True
-    ),
+    "Verlet": Member(lambda temperature, friction, step: openmm.VerletIntegrator(step), True),
     "NoseHoover": Member(nose_hoover),
     # Overdamped: at 1/ps a step of 2 fs would be longer than bonds are wide.
     "Brownian": Member(
@@ -84,5 +79,5 @@ MEMBERS = {
         has_velocities=False,
     ),
     "MTSLangevin": Member(multiple_steps),
-    "velocity Verlet": Member(velocity_verlet, False, True),
+    "velocity Verlet": Member(velocity_verlet, True),
 }

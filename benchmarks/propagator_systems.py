@@ -26,7 +26,7 @@ import torch
 from _ensemble import block_mean
 from _matrix_systems import SYSTEMS, TEMPERATURE, build
 from _members import MEMBERS, split_forces
-from openmm import app
+from openmm import app, unit
 
 from openmm_stegmn.data import WindowSet
 from openmm_stegmn.models import build_model
@@ -103,13 +103,27 @@ def prepared(name, length):
 
 
 def run_plain(name, member, platform, legs, relax):
-    """Plain dynamics from the same start."""
+    """Plain dynamics from the same start.
+
+    Members that conserve energy are begun, for each leg, from another state of dynamics with a
+    thermostat, as a draw of velocities does for them in a hybrid run.
+    """
     case, (start, _) = build(name), prepared(name, relax)
-    system = _system(case)
+    system, conserving = _system(case), MEMBERS[member].conserves_energy
     context = _context(system, _integrator(member, case), platform)
     _begin(context, start)
+    # friction for states that have little to do with each other
+    thermostat = openmm.LangevinMiddleIntegrator(TEMPERATURE, 10.0, case.step)
+    thermostat.setRandomNumberSeed(SEED)
+    source = _context(system, thermostat, platform)
+    _begin(source, start)
     readings, changes = Readings(system), []
     for _ in range(legs):
+        if conserving:
+            thermostat.step(MD_FRAMES * STEPS_PER_FRAME)
+            _begin(context, source.getState(positions=True, velocities=True))
+            if not isinstance(context.getIntegrator(), openmm.VerletIntegrator):
+                _half_step_on(context)
         before = context.getState(energy=True)
         before = (before.getKineticEnergy() + before.getPotentialEnergy())._value
         for _ in range(MD_FRAMES):
@@ -117,6 +131,24 @@ def run_plain(name, member, platform, legs, relax):
             energy = readings.read(context)
         changes.append(energy - before)
     return _outcome(readings, changes, member)
+
+
+def _half_step_on(context):
+    """Take velocities of a leapfrog integrator to the time of the positions."""
+    state = context.getState(velocities=True, forces=True)
+    velocities, forces = (
+        found.value_in_unit_system(unit.md_unit_system)
+        for found in (state.getVelocities(asNumpy=True), state.getForces(asNumpy=True))
+    )
+    masses = np.array([
+        context.getSystem().getParticleMass(n)._value for n in range(len(velocities))
+    ])  # fmt: skip
+    step = context.getIntegrator().getStepSize()._value
+    moving = masses > 0
+    velocities = np.array(velocities)
+    velocities[moving] += 0.5 * step * forces[moving] / masses[moving, None]
+    context.setVelocities(velocities)
+    context.applyVelocityConstraints(1e-7)
 
 
 def run_hybrid(name, member, platform, backend, model, jumps, relax):
@@ -262,8 +294,6 @@ def table(records):
         runs = [r["plain"], r["persistence"], r]
         energies = [run["energy_change"] for run in runs]
         temperatures = [run["temperature"] for run in runs]
-        if not MEMBERS[r["member"]].has_thermostat:
-            temperatures[0] = None  # whatever it began with
         cells = [
             r["system"], f"{r['atoms']} ({r['jumping']})", r["member"], r["platform"],
             r["backend"], s["physical_steps"], s["attempted"],

@@ -13,17 +13,40 @@ from ._member import BRIDGE_GROUP
 STEPS_TOLERANCE = 1e-6
 
 
+#: Integrators that move more than the positions of the context, and what.
+_NOT_OF_ONE_MOLECULE = {
+    "RPMDIntegrator": "several copies of the system (a ring polymer)",
+    "DrudeLangevinIntegrator": "Drude particles with their parents",
+    "DrudeNoseHooverIntegrator": "Drude particles with their parents",
+    "DrudeSCFIntegrator": "Drude particles with their parents",
+}
+
+
 def check_integrator(integrator):
-    """Raise ValueError unless `integrator` can be the physical member of a propagator."""
+    """Raise an error unless `integrator` can be the physical member of a propagator.
+
+    Raises
+    ------
+    ValueError
+        If it is no integrator, several, or taken.
+    IncompatibleModelError
+        If it moves more than one set of classical particles.
+    """
     if not isinstance(integrator, openmm.Integrator) or isinstance(
         integrator, openmm.CompoundIntegrator
     ):
         raise ValueError(
             f"integrator must be one ordinary OpenMM integrator, found {type(integrator).__name__}."
         )
+    name = type(integrator).__name__
+    if name in _NOT_OF_ONE_MOLECULE:
+        raise IncompatibleModelError(
+            f"{name} moves {_NOT_OF_ONE_MOLECULE[name]}, which jumps do not: use an integrator of "
+            "classical particles such as LangevinMiddleIntegrator."
+        )
     if not integrator.thisown:
         raise ValueError(
-            f"This {type(integrator).__name__} already belongs to another propagator or "
+            f"This {name} already belongs to another propagator or "
             "CompoundIntegrator: make a new one."
         )
 

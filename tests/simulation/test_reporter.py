@@ -1,6 +1,7 @@
 """The file that a hybrid run leaves."""
 
 import shutil
+import sys
 
 import h5py
 import MDAnalysis
@@ -195,3 +196,14 @@ def test_frame_that_ctrl_c_kept_from_the_reporter(tmp_path):
         made.integrator.step(1)  # as if interrupted after it
         made.step(STEPS_PER_FRAME)
     assert [int(ts.data["origin"]) for ts in universe(path).trajectory] == [0] * 5 + [1, 0]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="root may write nearly anywhere")
+def test_place_that_cannot_be_written():
+    made = simulation(known={})
+    made.reporters.append(HybridReporter("/proc/hybrid.h5md", made.integrator))
+    with pytest.raises(OSError, match="/proc/hybrid.h5md"):
+        made.step(LEG)
+    del made.reporters[:]
+    made.step(LEG + 1 - made.context.getStepCount())
+    assert made.integrator.statistics.attempted == 1
