@@ -7,6 +7,7 @@ import numpy as np
 import openmm
 import torch
 from openmm import app, unit
+from platforms import platform
 
 from openmm_stegmn.data import describe_molecule
 from openmm_stegmn.models import ModelSpec, TrajectoryModel, build_model
@@ -105,7 +106,7 @@ def simulation(
     model=None,
     backend="python",
     integrator=None,
-    platform="Reference",
+    usual="Reference",
     seed=7,
     velocities_seed=11,
     known=None,
@@ -123,10 +124,7 @@ def simulation(
     propagator = STEGMNPropagator(
         system, topology, model, integrator or langevin(), backend=backend, seed=seed, **options
     )
-    properties = {"Threads": "1"} if platform == "CPU" else {}
-    made = app.Simulation(
-        topology, system, propagator, openmm.Platform.getPlatformByName(platform), properties
-    )
+    made = app.Simulation(topology, system, propagator, *platform(usual))
     made.context.setPositions(positions)
     made.context.setVelocitiesToTemperature(300, velocities_seed)
     return made

@@ -8,7 +8,7 @@ from alanine import arrays, simulation, window
 from openmm import VerletIntegrator
 
 
-def build(kind, backend, platform):
+def build(kind, backend, name):
     """The run that is stopped and continued: stochastic, or one that a State describes fully."""
     options = {"guard": "metropolis"}
     if kind == "state":
@@ -17,7 +17,7 @@ def build(kind, backend, platform):
             "velocities": "rotate",
             "temperature": 300,
         }
-    return simulation(backend=backend, platform=platform, **options)
+    return simulation(backend=backend, usual=name, **options)
 
 
 def outcome(made):
@@ -33,9 +33,9 @@ def outcome(made):
 
 
 if __name__ == "__main__":
-    kind, backend, platform, saved, steps, target = sys.argv[1:]
+    kind, backend, name, saved, steps, target = sys.argv[1:]
     torch.set_num_threads(1)
-    continued = build(kind, backend, platform)
+    continued = build(kind, backend, name)
     (continued.loadCheckpoint if kind == "checkpoint" else continued.loadState)(saved)
     continued.step(int(steps))
     np.savez(target, **outcome(continued))

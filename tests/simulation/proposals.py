@@ -6,6 +6,7 @@ import openmm
 import torch
 from alanine import arrays, peptide, simulation, spec_for
 from openmm import app
+from platforms import platform
 from small_proposals import SMALL_PROPOSAL
 
 from openmm_stegmn.data import describe_molecule
@@ -91,9 +92,7 @@ def chain(
     propagator = STEGMNPropagator(
         system, topology, perturbed(kind, spec), integrator, backend="python", seed=seed, **options
     )
-    made = app.Simulation(
-        topology, system, propagator, openmm.Platform.getPlatformByName("Reference")
-    )
+    made = app.Simulation(topology, system, propagator, *platform())
     bent = [[0.057, 0.142, 0], [0, 0, 0], [0.153, 0, 0], [0.21, 0.06, 0.13]]
     made.context.setPositions(bent + [bent[-1]] * beside)
     made.context.setVelocitiesToTemperature(temperature, seed)

@@ -5,6 +5,7 @@ import functools
 import openmm
 from alanine import KnownJump, langevin, spec_for
 from openmm import app, unit
+from platforms import platform
 
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator
@@ -42,7 +43,7 @@ def solvated(water="tip3p", shape="cube"):
 
 def solvated_simulation(
     model=None, backend="python", known=None, water="tip3p", shape="cube", integrator=None,
-    change=None, platform="CPU", **options,
+    change=None, usual="CPU", **options,
 ):  # fmt: skip
     """A Simulation of the peptide in water; `change` is called with the system before."""
     topology, xml, positions = solvated(water, shape)
@@ -55,10 +56,7 @@ def solvated_simulation(
     propagator = STEGMNPropagator(
         system, topology, model, integrator or langevin(), backend=backend, seed=7, **options
     )
-    properties = {"Threads": "1"} if platform == "CPU" else {}
-    made = app.Simulation(
-        topology, system, propagator, openmm.Platform.getPlatformByName(platform), properties
-    )
+    made = app.Simulation(topology, system, propagator, *platform(usual))
     made.context.setPositions(positions)
     made.context.setVelocitiesToTemperature(300, 11)
     return made

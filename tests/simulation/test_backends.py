@@ -10,6 +10,7 @@ import pytest
 import torch
 from alanine import KnownJump, arrays, langevin, peptide, simulation, spec_for
 from openmm import app, unit
+from platforms import platform
 
 from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.simulation import STEGMNPropagator
@@ -116,9 +117,7 @@ def made_rotation():
 
 
 def energy_in_phase(system, phase):
-    context = openmm.Context(
-        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
-    )
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), *platform())
     context.setPositions(peptide()[2])
     context.setParameter("stegmn_phase", phase)
     return context.getState(energy=True, groups={31}).getPotentialEnergy()._value
@@ -147,9 +146,7 @@ def test_unsaved_model_serialises_to_a_stub():
     model = build_model(spec_for(topology, system))
     again = copy.deepcopy(again)  # the failed Context lives on in the exception
     propagator = STEGMNPropagator(again, topology, model, langevin(), backend="python")
-    made = app.Simulation(
-        topology, again, propagator, openmm.Platform.getPlatformByName("Reference")
-    )
+    made = app.Simulation(topology, again, propagator, *platform())
     made.context.setPositions(positions)
     made.step(51)
     assert propagator.statistics.attempted == 1

@@ -6,6 +6,7 @@ import openmm
 import pytest
 from alanine import KnownJump, langevin, peptide, simulation, spec_for
 from openmm import app, unit
+from platforms import platform
 
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator
@@ -161,7 +162,7 @@ def test_leftover_bridge_is_replaced_unless_in_use():
     count = system.getNumForces()
     second = STEGMNPropagator(system, topology, model, langevin(), backend="python")
     assert system.getNumForces() == count
-    made = app.Simulation(topology, system, second, openmm.Platform.getPlatformByName("Reference"))
+    made = app.Simulation(topology, system, second, *platform())
     made.context.setPositions(positions)
     made.step(3)
     with pytest.raises(IncompatibleModelError, match="already has a propagator"):

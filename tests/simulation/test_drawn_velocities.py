@@ -7,6 +7,7 @@ import openmm
 import pytest
 from alanine import TIME_STEP, KnownJump, langevin, peptide, spec_for
 from openmm import app, unit
+from platforms import platform
 from proposals import to_jump
 
 from openmm_stegmn.simulation import STEGMNPropagator
@@ -37,9 +38,7 @@ def with_oscillators(stiffness, integrator):
     propagator = STEGMNPropagator(
         system, topology, model, integrator, md_frames=1, guard="none", backend="python", seed=3
     )
-    made = app.Simulation(
-        topology, system, propagator, openmm.Platform.getPlatformByName("Reference")
-    )
+    made = app.Simulation(topology, system, propagator, *platform())
     start = positions.value_in_unit(unit.nanometer)
     made.context.setPositions(np.concatenate([np.array(start), places]))
     made.context.setVelocitiesToTemperature(300, 1)

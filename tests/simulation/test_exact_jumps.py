@@ -17,6 +17,7 @@ from alanine import (
     peptide,
     spec_for,
 )
+from platforms import platform
 from proposals import chain, chance_below, for_alanine, moving, to_jump, torsions_after_jumps
 from scipy.stats import kstest
 
@@ -275,7 +276,7 @@ def test_energies_are_those_that_the_legs_feel():
             system, topology, for_alanine(Welcome), integrator, guard="metropolis", md_frames=1,
             backend="python",
         ),
-        openmm.Platform.getPlatformByName("Reference"),
+        *platform(),
     )  # fmt: skip
     made.context.setPositions(positions)
     to_jump(made)

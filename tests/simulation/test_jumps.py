@@ -18,6 +18,7 @@ from alanine import (
     window,
 )
 from openmm import unit
+from platforms import PLATFORMS
 
 from openmm_stegmn.simulation import Guard, JumpStatistics
 from openmm_stegmn.simulation._constraints import system_constraints, worst_constraint_error
@@ -46,7 +47,7 @@ def constraint_velocities(made):
     return ((velocities[pairs[:, 0]] - velocities[pairs[:, 1]]) * arms).sum(1)
 
 
-@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+@pytest.mark.parametrize("name", PLATFORMS)
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
@@ -55,8 +56,8 @@ def constraint_velocities(made):
         ({"shift": 1e9}, "rejected_nonfinite"),
     ],
 )
-def test_rejection_leaves_the_state_bit_for_bit(backend, platform, options, cause):
-    made = simulation(known=options, backend=backend, platform=platform)
+def test_rejection_leaves_the_state_bit_for_bit(backend, name, options, cause):
+    made = simulation(known=options, backend=backend, usual=name)
     before, after = before_and_after(made)
     np.testing.assert_array_equal(after, before)
     statistics = made.integrator.statistics
@@ -74,12 +75,12 @@ def test_broken_constraints_are_rejected_whatever_the_guard(backend, guard):
     assert made.integrator.statistics.rejected_constraints == 1
 
 
-@pytest.mark.parametrize("platform", ["Reference", "CPU"])
-def test_window_reaches_the_model(backend, platform):
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_window_reaches_the_model(backend, name):
     made = simulation(
         model_of(WindowEcho),
         backend=backend,
-        platform=platform,
+        usual=name,
         guard="none",
         constraint_tolerance=10.0,
     )

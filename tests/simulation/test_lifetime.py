@@ -17,6 +17,7 @@ from alanine import (
     simulation,
     spec_for,
 )
+from platforms import platform
 
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator, system_xml
@@ -54,13 +55,11 @@ def test_plain_context_of_the_same_system(backend):
     """The bridge is a force of the system; whoever asks for all forces gets zeros from it."""
     made = simulation(backend=backend, known={"turn": 0.1})
     made.step(TO_JUMP + 1)
-    context = openmm.Context(
-        made.system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
-    )
+    context = openmm.Context(made.system, openmm.VerletIntegrator(0.001), *platform())
     context.setPositions(made.context.getState(positions=True).getPositions())
     plain = openmm.Context(
         peptide()[1], openmm.VerletIntegrator(0.001),
-        openmm.Platform.getPlatformByName("Reference"),
+        *platform(),
     )  # fmt: skip
     plain.setPositions(context.getState(positions=True).getPositions())
     for _ in range(3):
@@ -90,7 +89,7 @@ def test_any_order_of_deletion(order, backend):
     propagator = STEGMNPropagator(
         system, topology, model, langevin(), md_frames=MD_FRAMES, backend=backend
     )
-    context = openmm.Context(system, propagator, openmm.Platform.getPlatformByName("Reference"))
+    context = openmm.Context(system, propagator, *platform())
     context.setPositions(positions)
     propagator.step(3)
     if order == "context first":

@@ -6,11 +6,11 @@ import pytest
 from _members import MEMBERS, split_forces
 from alanine import MD_FRAMES, STEPS_PER_FRAME, TIME_STEP, KnownJump, arrays, peptide, spec_for
 from openmm import app
+from platforms import platform
 
 from openmm_stegmn.simulation import STEGMNPropagator
 
 TO_JUMP = MD_FRAMES * STEPS_PER_FRAME
-REFERENCE = openmm.Platform.getPlatformByName("Reference")
 
 
 def silent(name):
@@ -29,7 +29,7 @@ def run_of(name, backend, shift=0.0, **options):
     propagator = STEGMNPropagator(
         system, topology, model, silent(name), temperature=300, backend=backend, seed=7, **options
     )
-    made = app.Simulation(topology, system, propagator, REFERENCE)
+    made = app.Simulation(topology, system, propagator, *platform())
     made.context.setPositions(positions)
     made.context.applyConstraints(1e-8)
     made.context.setVelocitiesToTemperature(300, 11)
@@ -39,7 +39,7 @@ def run_of(name, backend, shift=0.0, **options):
 def next_step_of_a_fresh_context(name, positions, velocities):
     system = peptide()[1]
     split_forces(system)
-    context = openmm.Context(system, silent(name), REFERENCE)
+    context = openmm.Context(system, silent(name), *platform())
     context.setPositions(positions)
     context.setVelocities(velocities)
     context.getIntegrator().step(1)

@@ -57,7 +57,7 @@ def test_across_the_faces_of_the_box(shape):
     """The same run from the other images of some molecules, the solute's among them."""
     runs = []
     for shifted in (False, True):
-        made = solvated_simulation(shape=shape, velocities="keep", platform="Reference")
+        made = solvated_simulation(shape=shape, velocities="keep", usual="Reference")
         if shifted:
             positions, _ = arrays(made)
             vectors = made.system.getDefaultPeriodicBoxVectors()
@@ -133,11 +133,11 @@ def pair_of_peptides():
 
 
 def test_restart_in_a_box(backend, tmp_path):
-    first = solvated_simulation(backend=backend, platform="Reference")
+    first = solvated_simulation(backend=backend, usual="Reference")
     first.step(TO_JUMP + 3)
     first.saveCheckpoint(str(tmp_path / "point"))
     first.step(TO_JUMP + 5)
-    second = solvated_simulation(backend=backend, platform="Reference")
+    second = solvated_simulation(backend=backend, usual="Reference")
     second.loadCheckpoint(str(tmp_path / "point"))
     second.step(TO_JUMP + 5)
     assert second.integrator.statistics == first.integrator.statistics

@@ -18,12 +18,12 @@ STOPS = (7, LEG + 4, 3 * (LEG + 1) - 1)
 TOTAL = 6 * (LEG + 1) + 3
 
 
-def continue_elsewhere(tmp_path, kind, backend, platform, saved, steps):
+def continue_elsewhere(tmp_path, kind, backend, name, saved, steps):
     target = tmp_path / "end.npz"
     root = Path(openmm_stegmn.__file__).parents[1]
     script = Path(__file__).with_name("continue_run.py")
     subprocess.run(
-        [sys.executable, str(script), kind, backend, platform, saved, str(steps), str(target)],
+        [sys.executable, str(script), kind, backend, name, saved, str(steps), str(target)],
         check=True,
         env=os.environ | {"PYTHONPATH": str(root)},
     )
@@ -31,16 +31,16 @@ def continue_elsewhere(tmp_path, kind, backend, platform, saved, steps):
 
 
 @pytest.mark.parametrize(
-    ("platform", "stop"), [("Reference", STOPS[0]), ("Reference", STOPS[2]), ("CPU", STOPS[1])]
+    ("name", "stop"), [("Reference", STOPS[0]), ("Reference", STOPS[2]), ("CPU", STOPS[1])]
 )
-def test_checkpoint_continues_bit_for_bit(tmp_path, backend, platform, stop):
-    made = build("checkpoint", backend, platform)
+def test_checkpoint_continues_bit_for_bit(tmp_path, backend, name, stop):
+    made = build("checkpoint", backend, name)
     made.step(stop)
     saved = str(tmp_path / "run.chk")
     made.saveCheckpoint(saved)
     made.step(TOTAL - stop)
     assert made.integrator.statistics.accepted > 0
-    again = continue_elsewhere(tmp_path, "checkpoint", backend, platform, saved, TOTAL - stop)
+    again = continue_elsewhere(tmp_path, "checkpoint", backend, name, saved, TOTAL - stop)
     for name, value in outcome(made).items():
         np.testing.assert_array_equal(again[name], value, err_msg=name)
 

@@ -12,6 +12,7 @@ from _members import MEMBERS
 from alanine import MD_FRAMES, STEPS_PER_FRAME, arrays, langevin, peptide, simulation, spec_for
 from continue_run import outcome
 from openmm import app, unit
+from platforms import platform
 
 from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator, system_xml
@@ -49,9 +50,7 @@ def test_run_goes_on_from_three_files(model, backend, tmp_path):
     )
     assert repr(again) == repr(made.integrator)
     assert again.describe() == made.integrator.describe()
-    other = app.Simulation(
-        made.topology, system, again, openmm.Platform.getPlatformByName("Reference")
-    )
+    other = app.Simulation(made.topology, system, again, *platform())
     other.loadState(str(tmp_path / "state.xml"))
     other.step(2 * TO_JUMP)
     for name, value in outcome(made).items():

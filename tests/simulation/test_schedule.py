@@ -18,6 +18,7 @@ from alanine import (
     spec_for,
     window,
 )
+from platforms import platform
 
 from openmm_stegmn.simulation._member import PROJECT
 
@@ -141,9 +142,7 @@ def test_physical_members_see_no_stale_forces():
     positions, velocities = arrays(made)
     made.step(3)
     topology, system, _ = peptide()
-    plain = openmm.app.Simulation(
-        topology, system, velocity_verlet(), openmm.Platform.getPlatformByName("Reference")
-    )
+    plain = openmm.app.Simulation(topology, system, velocity_verlet(), *platform())
     plain.context.setPositions(positions)
     plain.context.setVelocities(velocities)
     plain.step(3)
@@ -159,7 +158,7 @@ def test_physics_is_untouched_between_jumps():
         topology,
         system,
         openmm.VerletIntegrator(TIME_STEP),
-        openmm.Platform.getPlatformByName("Reference"),
+        *platform(),
     )
     plain.context.setPositions(positions)
     plain.context.setVelocitiesToTemperature(300, 11)

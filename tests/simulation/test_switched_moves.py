@@ -237,9 +237,7 @@ def test_water_makes_room(backend, water):
     """Between the sub-steps all but the solute moves, at no charge but for its time step."""
     # With steps of 2 fs the error is some kJ/mol, and moves are refused for it now and then.
     integrator = openmm.LangevinMiddleIntegrator(300, 1.0, 0.0005)
-    made = in_water(
-        backend, water=water, switch_steps=10, platform="Reference", integrator=integrator
-    )
+    made = in_water(backend, water=water, switch_steps=10, usual="Reference", integrator=integrator)
     for _ in range(6):
         to_jump(made)
         before, _ = arrays(made)
@@ -259,7 +257,7 @@ def test_water_makes_room(backend, water):
 
 def test_energy_is_kept_between_the_substeps():
     """Velocity Verlet of the water at a fixed solute: total energy, virtual sites included."""
-    made = in_water(water="tip4pew", platform="Reference", switch_steps=1)
+    made = in_water(water="tip4pew", usual="Reference", switch_steps=1)
     to_jump(made)
     made.step(1)
     context = made.context
