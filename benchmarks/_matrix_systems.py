@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import openmm
 from openmm import app, unit
-from openmmtools import testsystems
 
 from openmm_stegmn.data import describe_molecule
 from openmm_stegmn.models import ModelSpec
@@ -55,13 +56,20 @@ class Case:
         return ModelSpec(**values | {"temperature": TEMPERATURE} | changes)
 
 
+def _testsystems():
+    # not where all systems are read from files
+    from openmmtools import testsystems
+
+    return testsystems
+
+
 def _of_openmmtools(made, n_jumping=None, **options) -> Case:
     positions = np.array(made.positions.value_in_unit(unit.nanometer))
     return Case(made.topology, made.system, positions, n_jumping or len(positions), **options)
 
 
 def _vacuum(constraints=app.HBonds, step=0.002, **options):
-    made = testsystems.AlanineDipeptideVacuum(constraints=constraints, **options)
+    made = _testsystems().AlanineDipeptideVacuum(constraints=constraints, **options)
     return _of_openmmtools(made, step=step)
 
 
@@ -74,7 +82,7 @@ def _free_to_drift():
 
 
 def _dhfr():
-    made = testsystems.DHFRExplicit()
+    made = _testsystems().DHFRExplicit()
     protein = next(
         atom.index for atom in made.topology.atoms() if atom.residue.name in ("WAT", "HOH")
     )
@@ -122,7 +130,7 @@ _BUILDERS: dict[str, Callable[[], Case]] = {
     "vacuum, HAngles": lambda: _vacuum(app.HAngles),
     "vacuum, no CMMotionRemover": _free_to_drift,
     "vacuum, heavy hydrogens, 4 fs": lambda: _vacuum(step=0.004, hydrogenMass=HEAVY_HYDROGEN),
-    "implicit (OBC1)": lambda: _of_openmmtools(testsystems.AlanineDipeptideImplicit()),
+    "implicit (OBC1)": lambda: _of_openmmtools(_testsystems().AlanineDipeptideImplicit()),
     "water, cube": _solvated,
     "water, octahedron": lambda: _solvated(boxShape="octahedron", padding=1.2 * unit.nanometer),
     "water, TIP4P-Ew": lambda: _solvated("tip4pew"),
@@ -131,15 +139,44 @@ _BUILDERS: dict[str, Callable[[], Case]] = {
     "water, heavy hydrogens, 4 fs": lambda: _solvated(step=0.004, mass=HEAVY_HYDROGEN),
     "water, 1 bar, 4 fs": lambda: _solvated(step=0.004, mass=HEAVY_HYDROGEN, pressure=True),
     "water, openmmtools": lambda: _of_openmmtools(
-        testsystems.AlanineDipeptideExplicit(), N_PEPTIDE
+        _testsystems().AlanineDipeptideExplicit(), N_PEPTIDE
     ),
-    "T4 lysozyme, implicit": lambda: _of_openmmtools(testsystems.LysozymeImplicit()),
+    "T4 lysozyme, implicit": lambda: _of_openmmtools(_testsystems().LysozymeImplicit()),
     "DHFR in water": _dhfr,
 }
 SYSTEMS = tuple(_BUILDERS)
 
 
+_folder: Path | None = None
+
+
+def read_from(folder: Path | None) -> None:
+    """Have `build` read what `write` has written: a machine then needs no openmmtools."""
+    global _folder
+    _folder = folder
+    build.cache_clear()
+
+
 @functools.cache
 def build(name: str) -> Case:
     """Make a system by its name in `SYSTEMS`; do not change what comes back."""
-    return _BUILDERS[name]()
+    if _folder is None:
+        return _BUILDERS[name]()
+    place = _folder / name.replace(", ", "-").replace(" ", "_")
+    about = json.loads((place / "case.json").read_text())
+    return Case(
+        app.PDBxFile(str(place / "topology.cif")).topology,
+        openmm.XmlSerializer.deserialize((place / "system.xml").read_text()),
+        np.load(place / "positions.npy"), **about,
+    )  # fmt: skip
+
+
+def write(name: str, folder: Path) -> None:
+    """Write a system into a folder of its own within `folder`."""
+    case, place = _BUILDERS[name](), folder / name.replace(", ", "-").replace(" ", "_")
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / "topology.cif", "w") as file:
+        app.PDBxFile.writeFile(case.topology, case.positions * unit.nanometer, file, keepIds=True)
+    (place / "system.xml").write_text(openmm.XmlSerializer.serialize(case.system))
+    np.save(place / "positions.npy", case.positions)
+    (place / "case.json").write_text(json.dumps({"n_jumping": case.n_jumping, "step": case.step}))

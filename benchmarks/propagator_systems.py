@@ -16,15 +16,17 @@ is not made again; `--table` prints the records alone.
 import argparse
 import json
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import openmm
 import torch
 from _ensemble import block_mean
-from _matrix_systems import SYSTEMS, TEMPERATURE, build
+from _matrix_systems import SYSTEMS, TEMPERATURE, build, read_from, write
 from _members import MEMBERS, split_forces
 from openmm import app, unit
 
@@ -180,7 +182,7 @@ def run_hybrid(name, member, platform, backend, model, jumps, relax):
         raise RuntimeError(f"{name}, {member}: positions are no longer finite")
     return _outcome(readings, changes, member) | {
         "backend": propagator.backend,
-        "platform": made.context.getPlatform().getName(),
+        "platform": platform,
         "statistics": statistics.as_dict(),
         "ms_per_step": 1000 * propagator.wall_seconds_legs / statistics.physical_steps,
         "ms_per_jump": 1000 * propagator.wall_seconds_jumps / jumps,
@@ -223,7 +225,11 @@ def _context(system, integrator, platform):
 
 
 def _platform(name):
+    """Arguments of a Context for a platform, by a name such as "CUDA, mixed"."""
+    name, _, precision = name.partition(", ")
     properties = {"Threads": "1"} if name == "CPU" else {}
+    if precision:
+        properties["Precision"] = precision
     return openmm.Platform.getPlatformByName(name), properties
 
 
@@ -316,20 +322,37 @@ def _plus_minus(measured, digits):
 def main():
     """Make the records that are missing, and print the table."""
     options = parse()
-    torch.set_num_threads(1)
+    _begin_process(options.folder)
+    if options.prepare:
+        for name in options.systems:
+            write(name, options.folder)
+        return
     path = Path(options.output)
     records = json.loads(path.read_text()) if path.exists() else []
     done = {(r["system"], r["member"], r["platform"], r["backend"]) for r in records}
-    for row in [] if options.table else rows(options):
-        if row in done:
-            continue
-        made = record(*row, options)
-        records.append(made)
-        path.write_text(json.dumps(records, indent=1))
-        print(*row, f"{made['wall_seconds']:.0f} s", made["statistics"]["accepted"], flush=True)
+    wanted = [] if options.table else [row for row in rows(options) if row not in done]
+    pool = ProcessPoolExecutor(
+        options.processes, get_context("spawn"), _begin_process, (options.folder,)
+    )
+    with pool:
+        made = [pool.submit(record, *row, options) for row in wanted]
+        for finished in as_completed(made):
+            records.append(finished.result())
+            path.write_text(json.dumps(records, indent=1))
+            print(_line(records[-1]), flush=True)
     asked = {"system": options.systems, "member": options.members, "platform": options.platform}
     asked["backend"] = options.backend
     print(table([r for r in records if all(r[name] in asked[name] for name in asked)]))
+
+
+def _begin_process(folder):
+    torch.set_num_threads(1)
+    read_from(folder)
+
+
+def _line(made):
+    row = (made[name] for name in ("system", "member", "platform", "backend"))
+    return f"{', '.join(row)}: {made['wall_seconds']:.0f} s, {made['statistics']['accepted']} kept"
 
 
 def parse():
@@ -337,7 +360,12 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--systems", nargs="+", default=SYSTEMS, choices=SYSTEMS)
     parser.add_argument("--members", nargs="+", default=list(MEMBERS), choices=list(MEMBERS))
-    parser.add_argument("--platform", nargs="+", default=["Reference", "CPU"])
+    parser.add_argument(
+        "--platform", nargs="+", default=["Reference", "CPU"], help='also as "CUDA, mixed"'
+    )
+    parser.add_argument("--processes", type=int, default=1, help="records made at the same time")
+    parser.add_argument("--folder", type=Path, help="of systems that --prepare has written")
+    parser.add_argument("--prepare", action="store_true", help="write the systems, run none")
     parser.add_argument("--backend", nargs="+", default=["torch", "python"])
     parser.add_argument("--jumps", type=int, default=400, help="of a small system")
     parser.add_argument("--output", default="propagator_systems.json")

@@ -82,6 +82,9 @@ def run(
     platform: Annotated[
         str, typer.Option(help="OpenMM platform; auto takes the fastest here.")
     ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of arithmetic on a GPU: single, mixed or double.")
+    ] = "mixed",
     backend: Annotated[
         str, typer.Option(help="How OpenMM calls the network: auto, torch or python.")
     ] = "auto",

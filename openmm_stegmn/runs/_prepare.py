@@ -14,7 +14,13 @@ from openmm import app, unit
 
 from ..models import load_model
 from ..simulation import STEGMNPropagator
-from ..systems import MolecularSystem, SetupError, build_system, choose_platform
+from ..systems import (
+    MolecularSystem,
+    SetupError,
+    build_system,
+    choose_platform,
+    platform_properties,
+)
 from ._settings import RunSettings
 
 
@@ -70,6 +76,7 @@ class PreparedRun:
             copy.deepcopy(self.molecule.system),
             integrator,
             self.simulation.context.getPlatform(),
+            platform_properties(self.simulation.context.getPlatform(), settings.precision),
         )
         try:
             plain.context.setPositions(self.molecule.positions)
@@ -110,6 +117,7 @@ def prepare(settings: RunSettings) -> PreparedRun:
         settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(1, 2**31))
     molecule = build_system(settings.pdb, settings.forcefields, constraints=settings.constraints)
     platform = choose_platform(settings.platform, molecule.system)
+    properties = platform_properties(platform, settings.precision)
     model = load_model(settings.model)
     system = copy.deepcopy(molecule.system)
     try:
@@ -123,7 +131,7 @@ def prepare(settings: RunSettings) -> PreparedRun:
     except RuntimeError as error:  # the back-end asked for is not to be had here
         raise SetupError(str(error)) from error
     try:
-        simulation = app.Simulation(molecule.topology, system, propagator, platform)
+        simulation = app.Simulation(molecule.topology, system, propagator, platform, properties)
     except openmm.OpenMMException as error:
         raise SetupError(
             f"no simulation can be made on platform {platform.getName()} with back-end "

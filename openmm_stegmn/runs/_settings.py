@@ -53,6 +53,8 @@ class RunSettings:
     """How OpenMM calls the network."""
     platform: str = "auto"
     """OpenMM platform, see :func:`~openmm_stegmn.systems.choose_platform`."""
+    precision: str = "mixed"
+    """Of arithmetic on a GPU: ``single``, ``mixed`` or ``double``."""
     seed: int | None = None
     """Of all random numbers; drawn, and recorded with the run, if None."""
 

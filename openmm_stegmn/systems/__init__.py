@@ -9,7 +9,7 @@ from ._build import (
 )
 from ._errors import SetupError
 from ._load import load_system
-from ._platforms import choose_platform
+from ._platforms import choose_platform, platform_properties
 
 __all__ = [
     "DEFAULT_FORCEFIELDS",
@@ -20,4 +20,5 @@ __all__ = [
     "load_system",
     "packaged_forcefield",
     "packaged_structure",
+    "platform_properties",
 ]

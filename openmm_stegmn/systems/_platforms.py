@@ -7,6 +7,7 @@ import openmm
 from ._errors import SetupError
 
 _GPU_PLATFORMS = ("CUDA", "HIP", "OpenCL")
+PRECISIONS = ("single", "mixed", "double")
 
 #: Up to this many atoms Reference is faster than CPU; see :func:`choose_platform`.
 REFERENCE_MAX_ATOMS = 120
@@ -15,7 +16,7 @@ REFERENCE_MAX_ATOMS = 120
 def choose_platform(name: str = "auto", system: openmm.System | None = None) -> openmm.Platform:
     """The platform of that name, or the one that probably runs the system fastest here.
 
-    ``"auto"`` takes the first of CUDA, HIP and OpenCL that has a device that works. Without one it
+    ``"auto"`` takes the first of CUDA, HIP and OpenCL that has a GPU that works. Without one it
     takes Reference for systems of up to 120 atoms and CPU for others and for all with a
     ``CustomGBForce``: handing the work to threads costs the CPU platform some 0.4 ms a step,
     whatever the size. Measured with OpenMM 8.6.1 on two cores, bonds to hydrogen constrained, no
@@ -50,7 +51,7 @@ def choose_platform(name: str = "auto", system: openmm.System | None = None) -> 
     if name.lower() == "auto":
         for gpu in _GPU_PLATFORMS:
             platform = _find(gpu)
-            if platform is not None and _failure(platform) is None:
+            if platform is not None and _failure(platform, on_gpu=True) is None:
                 return platform
         return _find("Reference" if _suits_reference(system) else "CPU") or _find("Reference")
     platform = _find(name)
@@ -82,15 +83,33 @@ def _find(name: str) -> openmm.Platform | None:
     return None
 
 
-def _failure(platform: openmm.Platform) -> str | None:
-    """Why a context cannot be made on the platform, None if one can.
+def platform_properties(platform: openmm.Platform, precision: str) -> dict[str, str]:
+    """What a Context on that platform is to be told of the precision; nothing on a processor.
+
+    Raises
+    ------
+    SetupError
+        If there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise SetupError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    return {"Precision": precision} if platform.getName() in _GPU_PLATFORMS else {}
+
+
+def _failure(platform: openmm.Platform, on_gpu: bool = False) -> str | None:
+    """Why a context cannot be made on the platform (`on_gpu`: on a GPU), None if one can.
 
     That a GPU platform is installed says nothing about whether there is a GPU.
     """
     system = openmm.System()
     system.addParticle(1.0)
     try:
-        openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
     except Exception as error:  # OpenMMException or what the driver raised
         return " ".join(str(error).split())
+    if on_gpu and platform.getName() == "OpenCL":
+        device = platform.getPropertyValue(context, "DeviceName").lower()
+        # OpenCL runs on processors too, slower than the CPU platform does.
+        if any(word in device for word in ("cpu", "processor", "pthread")):
+            return f"its device, {device}, is no GPU"
     return None

@@ -3,7 +3,7 @@
 import openmm
 import pytest
 
-from openmm_stegmn.systems import SetupError, _platforms, choose_platform
+from openmm_stegmn.systems import SetupError, _platforms, choose_platform, platform_properties
 
 
 def argon(n_atoms):
@@ -36,14 +36,14 @@ def test_unknown_platform_lists_what_there_is():
 
 
 def test_installed_platform_without_a_device(monkeypatch):
-    monkeypatch.setattr(_platforms, "_failure", lambda platform: "no device")
+    monkeypatch.setattr(_platforms, "_failure", lambda platform, on_gpu=False: "no device")
     with pytest.raises(SetupError, match="Reference cannot be used here: no device"):
         choose_platform("reference")
 
 
 def test_auto_passes_over_a_gpu_platform_without_a_device(monkeypatch):
     monkeypatch.setattr(_platforms, "_GPU_PLATFORMS", ("CPU",))
-    monkeypatch.setattr(_platforms, "_failure", lambda platform: "no device")
+    monkeypatch.setattr(_platforms, "_failure", lambda platform, on_gpu=False: "no device")
     assert choose_platform("auto", argon(22)).getName() == "Reference"
 
 
@@ -55,3 +55,28 @@ def test_cuda_absent():
         pytest.skip("CUDA is installed here")
     with pytest.raises(SetupError, match="CUDA"):
         choose_platform("CUDA")
+
+
+@pytest.mark.parametrize(
+    ("device", "found"),
+    [("NVIDIA H200", None), ("pthread-skylake-avx512-Intel(R) Xeon(R) Processor", "is no GPU")],
+)
+def test_opencl_on_a_processor_is_no_gpu(monkeypatch, device, found):
+    class OpenCL:
+        def getName(self):
+            return "OpenCL"
+
+        def getPropertyValue(self, context, name):
+            return device
+
+    monkeypatch.setattr(_platforms.openmm, "Context", lambda *arguments: None)
+    failure = _platforms._failure(OpenCL(), on_gpu=True)
+    assert failure is None if found is None else found in failure
+    assert _platforms._failure(OpenCL()) is None
+
+
+def test_precision():
+    reference = openmm.Platform.getPlatformByName("Reference")
+    assert platform_properties(reference, "double") == {}
+    with pytest.raises(SetupError, match="'half': expected one of single, mixed, double"):
+        platform_properties(reference, "half")
