@@ -43,13 +43,14 @@ def main():
     options = parse()
     random.seed(options.seed)
     with tempfile.TemporaryDirectory() as path:
-        outcome = kill_often(Path(path), options.kills, options.longest)
-    outcome["seed"] = options.seed
+        where = {"platform": options.platform, "backend": options.backend}
+        outcome = kill_often(Path(path), options.kills, options.longest, **where)
+    outcome |= {"seed": options.seed, **where}
     Path(options.output).write_text(json.dumps(outcome, indent=1))
     print(outcome)
 
 
-def kill_often(folder, kills, longest):
+def kill_often(folder, kills, longest, platform="Reference", backend="python"):
     """Kill a run in `folder` so many times, each after up to `longest` s; return what was seen.
 
     Raises
@@ -57,13 +58,13 @@ def kill_often(folder, kills, longest):
     LostError
         At the first thing that is not as it must be.
     """
-    model = folder / "model.safetensors"
+    where, model = (platform, backend), folder / "model.safetensors"
     save_small_model(model)
     made = RunFolder(folder / "killed")
     seen = {"kills": 0, "before_the_first_frame": 0, "frames_dropped": 0, "files": []}
     started = time.perf_counter()
     while seen["kills"] < kills:
-        process = start(made, model, length=1e6)
+        process = start(made, model, 1e6, *where)
         wait_until_it_steps(process)
         time.sleep(random.uniform(0, longest))
         if process.poll() is not None:
@@ -79,11 +80,11 @@ def kill_often(folder, kills, longest):
         look(made, seen)
     reached = json.loads(made.summary.read_text())["total_time_ps"]
     length = reached + 1.0
-    process = start(made, model, length)
+    process = start(made, model, length, *where)
     _, errors = process.communicate()
     if process.returncode:
         raise LostError(f"the last restart failed: {errors}")
-    whole = hybrid_run(settings(model, length), folder / "whole").folder
+    whole = hybrid_run(settings(model, length, *where), folder / "whole").folder
     compare(made.trajectory, whole.trajectory)
     return seen | {"frames": len(read(made)), "wall_seconds": time.perf_counter() - started}
 
@@ -99,21 +100,21 @@ def save_small_model(path):
     save_model(build_model(ModelSpec(**values, frame_interval=FRAME_INTERVAL)), path)
 
 
-def settings(model, length):
+def settings(model, length, platform, backend):
     """What all runs here are."""
     return RunSettings(
-        model=str(model), platform="Reference", backend="python", equilibration=0.1,
+        model=str(model), platform=platform, backend=backend, equilibration=0.1,
         length=float(length), md_frames=4, seed=7,
     )  # fmt: skip
 
 
-def start(made, model, length):
+def start(made, model, length, *where):
     """The run, or its continuation, in another process."""
-    command = [sys.executable, __file__, "--child", str(made.path), str(model), str(length)]
+    command = [sys.executable, __file__, "--child", str(made.path), str(model), str(length), *where]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def child(path, model, length):
+def child(path, model, length, *where):
     """What that process does; it says when it begins to step."""
     restart = RunFolder(path).checkpoint.exists()
     told = []
@@ -123,7 +124,7 @@ def child(path, model, length):
             told.append(print("stepping", flush=True))
 
     hybrid_run(
-        settings(model, length), path, overwrite=not restart, restart=restart,
+        settings(model, length, *where), path, overwrite=not restart, restart=restart,
         checkpoint_seconds=CHECKPOINT_SECONDS, progress=tell,
     )  # fmt: skip
 
@@ -180,6 +181,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--longest", type=float, default=1.0, help="s from first frame to kill")
+    parser.add_argument("--platform", default="Reference")
+    parser.add_argument("--backend", default="python")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--output", default="kill_runs.json")
     return parser.parse_args()

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import openmm
 import torch
-from _matrix_systems import build
+from _matrix_systems import build, read_from
 from openmm import app
 
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator
 
 
-def soak(backend, jumps, readings=100):
+def soak(backend, jumps, readings=100, platform="Reference"):
     """Run so many jumps; return what there was to see.
 
     Parameters
@@ -38,8 +38,9 @@ def soak(backend, jumps, readings=100):
     propagator = STEGMNPropagator(
         system, case.topology, build_model(spec), integrator, md_frames=1, backend=backend, seed=1
     )
-    platform = openmm.Platform.getPlatformByName("Reference")
-    made = app.Simulation(case.topology, system, propagator, platform)
+    made = app.Simulation(
+        case.topology, system, propagator, openmm.Platform.getPlatformByName(platform)
+    )
     made.context.setPositions(case.positions)
     made.context.setVelocitiesToTemperature(300, 1)
     memory, started = [], time.perf_counter()
@@ -49,6 +50,7 @@ def soak(backend, jumps, readings=100):
     statistics = propagator.statistics
     warm = memory[readings // 10]
     return {
+        "platform": platform,
         "backend": backend,
         "jumps": statistics.attempted,
         "accepted": statistics.accepted,
@@ -69,13 +71,16 @@ def main():
     """Soak each back-end, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jumps", type=int, default=100_000)
+    parser.add_argument("--platform", default="Reference")
+    parser.add_argument("--folder", type=Path, help="of systems, see propagator_systems.py")
     parser.add_argument("--backend", nargs="+", default=["torch", "python"])
     parser.add_argument("--output", default="soak.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    read_from(options.folder)
     records = []
     for backend in options.backend:
-        records.append(soak(backend, options.jumps))
+        records.append(soak(backend, options.jumps, platform=options.platform))
         Path(options.output).write_text(json.dumps(records, indent=1))
         print(records[-1], flush=True)
 
