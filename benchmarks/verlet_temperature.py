@@ -3,9 +3,9 @@
     python benchmarks/verlet_temperature.py
 
 A leapfrog integrator that samples exp(-U/kT) moves a mode of frequency w, at the time of its
-positions, with (1 - (w dt/2)^2) kT. The mean of w^2 over all modes is the trace of the mass-weighted
-Hessian, without what constraints and the centre of mass hold, over its rank; here of alanine
-dipeptide in vacuum at 300 K, averaged over frames of dynamics.
+positions, with (1 - (w dt/2)^2) kT. The mean of w^2 over all modes is the trace of the
+mass-weighted Hessian, without what constraints and the centre of mass hold, over its rank; here of
+alanine dipeptide in vacuum at 300 K, averaged over frames of dynamics.
 """
 
 import argparse
