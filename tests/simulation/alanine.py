@@ -16,6 +16,7 @@ from openmm_stegmn.systems import packaged_structure
 
 TIME_STEP = 0.002
 STEPS_PER_FRAME = 5
+FRAME = STEPS_PER_FRAME * TIME_STEP
 HISTORY = 3
 MD_FRAMES = 4
 LAST_RESIDUE = slice(16, 22)

@@ -128,6 +128,20 @@ class Walk(TorsionProposal):
         return log_weights, 0 * means, 0 * widths + self.width
 
 
+class Middling(TorsionProposal):
+    """Turns a little of what it draws, or it would have nothing accepted, untrained as it is."""
+
+    def draw(self, window, noise):
+        turns, block, log_density = super().draw(window, noise)
+        return 0.05 * turns, block, log_density
+
+
+def dynamics(kind=Middling, history=3, guard="none", md_frames=2, **options):
+    """A simulation of alanine dipeptide with jumps of approximate dynamics."""
+    model = for_alanine(kind, history=history, block=None)
+    return simulation(model, guard=guard, md_frames=md_frames, **options)
+
+
 class AsPythonTorchForce:
     """A callable of PythonTorchForce, which gets positions as a tensor, behind a PythonForce."""
 

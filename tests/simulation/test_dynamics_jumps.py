@@ -1,6 +1,5 @@
-"""Jumps of approximate dynamics: drawn from a density, and ahead in time."""
+"""Jumps drawn in time: what they leave behind, and their kinetics."""
 
-import copy
 import types
 
 import MDAnalysis
@@ -9,21 +8,18 @@ import openmm
 import pytest
 import torch
 from alanine import (
+    FRAME,
     STEPS_PER_FRAME,
-    TIME_STEP,
     NetworkFailure,
     arrays,
     fail_if,
-    langevin,
-    peptide,
-    simulation,
-    spec_for,
 )
-from openmm import unit
 from proposals import (
+    Middling,
     Walk,
     chain,
     chance_below,
+    dynamics,
     for_alanine,
     python_torch_force,
     to_jump,
@@ -32,11 +28,10 @@ from proposals import (
 from scipy.stats import kstest
 
 from openmm_stegmn.mechanics import wrap_angle
-from openmm_stegmn.models import TorsionProposal, build_model, load_model, save_model
-from openmm_stegmn.simulation import HybridReporter, STEGMNPropagator
+from openmm_stegmn.models import TorsionProposal
+from openmm_stegmn.simulation import HybridReporter
 from openmm_stegmn.systems import packaged_structure
 
-FRAME = STEPS_PER_FRAME * TIME_STEP
 BACKENDS = ("python", "torch", "python-torch")
 
 
@@ -93,111 +88,6 @@ class Notes(Small):
     def draw_jump(self, window, base, noise):
         self.seen.append((window.clone(), base.clone(), noise.clone()))
         return super().draw_jump(window, base, noise)
-
-
-class Middling(TorsionProposal):
-    """Turns a little of what it draws, or it would have nothing accepted, untrained as it is."""
-
-    def draw(self, window, noise):
-        turns, block, log_density = super().draw(window, noise)
-        return 0.05 * turns, block, log_density
-
-
-def dynamics(kind=Middling, history=3, guard="none", md_frames=2, **options):
-    """A simulation of alanine dipeptide with jumps of approximate dynamics."""
-    model = for_alanine(kind, history=history, block=None)
-    return simulation(model, guard=guard, md_frames=md_frames, **options)
-
-
-def propagator(model=None, **options):
-    topology, system, _ = peptide()
-    model = for_alanine(history=3) if model is None else model
-    return STEGMNPropagator(
-        system, topology, model, langevin(), backend="python", **{"guard": "energy"} | options
-    )
-
-
-# What they are called, and what is refused
-
-
-@pytest.mark.parametrize(
-    ("history", "guard", "text"),
-    [
-        (1, "energy", "energy (rise <= 40 kJ/mol)"),
-        (1, "none", "none"),
-        (3, "energy", "energy (rise <= 40 kJ/mol)"),
-        (3, "metropolis", "metropolis (energy factor alone: approximate)"),
-    ],
-)
-def test_drawn_jumps_in_time_are_approximate_dynamics(history, guard, text):
-    made = propagator(for_alanine(history=history, block=None), guard=guard)
-    settings = made.describe()
-    assert made.jump_kind == settings["jump_kind"] == "approximate dynamics"
-    assert made.jump_time == settings["jump_time"] == pytest.approx(10 * FRAME)
-    assert settings["guard"] == text
-    assert f"approximate dynamics jumps of 0.1 ps; guard {text};" in repr(made)
-
-
-@pytest.mark.parametrize("time", [0.01, 0.03, 0.07, 70 * unit.femtosecond])
-def test_jump_time_is_chosen(time):
-    model = for_alanine(history=3)
-    made = propagator(model, jump_time=time)
-    expected = time.value_in_unit(unit.picosecond) if unit.is_quantity(time) else time
-    assert made.jump_time == pytest.approx(expected)
-    assert model.jump_frames == 10
-
-
-@pytest.mark.parametrize(
-    ("history", "options", "match"),
-    [
-        (3, {"jump_time": 0.2}, "jump_time=0.2 ps: expected from 0.01 to 0.1 ps"),
-        (3, {"jump_time": 0.0}, "jump_time=0 ps: expected from 0.01"),
-        (3, {"jump_time": float("nan")}, "jump_time=nan ps: expected from 0.01"),
-        (3, {"jump_time": 0.025}, "is 2.5 frame intervals of 0.01 ps: expected a whole number"),
-        (3, {"tries": 4}, "tries=4 is for Monte Carlo moves, .* a window of 3"),
-        (3, {"tries": 4, "guard": "metropolis"}, "tries=4 is for Monte Carlo moves"),
-        (1, {"tries": 4}, "tries=4 is for Monte Carlo moves, .* guard='energy'"),
-    ],
-)
-def test_settings_that_make_no_sense(history, options, match):
-    topology, system, _ = peptide()
-    before = openmm.XmlSerializer.serialize(system)
-    options = {"guard": "energy"} | options
-    with pytest.raises(ValueError, match=match):
-        model = for_alanine(history=history, block=None)
-        STEGMNPropagator(system, topology, model, langevin(), backend="python", **options)
-    assert openmm.XmlSerializer.serialize(system) == before
-
-
-@pytest.mark.parametrize("guard", ["energy", "none"])
-def test_equilibrium_has_no_time(guard):
-    model = for_alanine(lag=None, block=None)
-    with pytest.raises(ValueError, match=r"equilibrium.*jump_time=, from 0.01 to 0.1 ps"):
-        propagator(model, guard=guard)
-    assert propagator(model, guard=guard, jump_time=0.1).jump_time == pytest.approx(0.1)
-    with pytest.raises(ValueError, match="this one is for equilibrium alone"):
-        propagator(for_alanine(lag=None, lags=[None], block=None), guard=guard, jump_time=0.1)
-
-
-def test_deterministic_jumps_have_their_own_time():
-    topology, system, _ = peptide()
-    model = build_model(spec_for(topology, system))
-    assert propagator(model).jump_time == pytest.approx(FRAME)
-    with pytest.raises(ValueError, match="'torsion-linear' has none: its jumps take 0.01 ps"):
-        propagator(model, jump_time=0.01)
-
-
-def test_in_time_all_bonds_turn():
-    with pytest.raises(ValueError, match="this 'stegmn-proposal' turns 1 at a time: .* block"):
-        propagator(for_alanine())
-
-
-def test_more_frames_than_one_a_jump_are_refused():
-    with pytest.raises(ValueError, match="one frame a jump, found horizon 2"):
-        propagator(for_alanine(history=3, horizon=2))
-
-
-# What they leave behind
 
 
 @pytest.mark.parametrize(("lag", "history"), [(1, 3), (10, 3), (1, 1), (10, 1)])
@@ -339,68 +229,6 @@ def test_seeds_make_the_trajectory():
         made.step(4 * STEPS_PER_FRAME)
         ends.append(arrays(made)[0])
     assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
-
-
-# Restarts
-
-CYCLE = 2 * STEPS_PER_FRAME + 2
-
-
-@pytest.mark.parametrize(
-    ("stop", "lag", "guard"),
-    [
-        (7, 10, "none"),
-        (CYCLE - 2, 10, "metropolis"),
-        (CYCLE - 1, 1, "none"),
-        (CYCLE - 1, 10, "none"),
-        (2 * CYCLE + 3, 10, "metropolis"),
-    ],
-)
-def test_checkpoint_continues_bit_for_bit(tmp_path, backend, lag, stop, guard):
-    """In a leg, before a row of jumps, within it, and while a window is filled."""
-    begin = lambda: dynamics(  # noqa: E731
-        guard=guard, jumps=2, backend=backend, jump_time=lag * FRAME
-    )
-    total = 6 * CYCLE
-    made = begin()
-    made.step(stop)
-    made.saveCheckpoint(str(tmp_path / "run.chk"))
-    made.step(total - stop)
-    assert made.integrator.statistics.accepted > 0
-    again = begin()
-    again.loadCheckpoint(str(tmp_path / "run.chk"))
-    again.step(total - stop)
-    for name, value in outcome(again).items():
-        np.testing.assert_array_equal(value, outcome(made)[name], err_msg=name)
-
-
-def outcome(made):
-    """Everything that must be the same after a restart."""
-    positions, velocities = arrays(made)
-    jumper = made.integrator.getIntegrator(1)
-    return {
-        "positions": positions,
-        "velocities": velocities,
-        "window": [jumper.getPerDofVariableByName(f"h{k}") for k in range(3)],
-        "statistics": list(made.integrator.statistics.as_dict().values()),
-        "clock": [made.currentStep, made.context.getTime()._value],
-    }
-
-
-def test_a_serialised_system_draws_for_the_time_that_was_chosen(tmp_path):
-    """Its callable loads the model from its file, where the time is another one."""
-    save_model(for_alanine(history=3), tmp_path / "model.safetensors")
-    topology, system, _ = peptide()
-    model = load_model(tmp_path / "model.safetensors")
-    made = STEGMNPropagator(
-        system, topology, model, langevin(), backend="python", guard="none", jump_time=FRAME
-    )
-    call = copy.deepcopy(made._bridge.callable)
-    call._load()
-    assert call._bridge.jump.model.jump_frames == 1 and model.jump_frames == 10
-
-
-# Kinetics
 
 
 @pytest.mark.parametrize(("history", "jumps"), [(1, 600), (3, 300)])

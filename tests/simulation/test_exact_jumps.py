@@ -1,4 +1,4 @@
-"""Exact jumps: what they are called, what they leave behind, and that averages are Boltzmann's."""
+"""Exact jumps: what they leave behind, and restarts."""
 
 import shutil
 
@@ -7,25 +7,14 @@ import numpy as np
 import openmm
 import pytest
 import torch
-from alanine import (
-    STEPS_PER_FRAME,
-    TIME_STEP,
-    NetworkFailure,
-    arrays,
-    fail_if,
-    langevin,
-    peptide,
-    spec_for,
-)
+from alanine import FRAME, STEPS_PER_FRAME, TIME_STEP, arrays, langevin, peptide
 from platforms import platform
-from proposals import chain, chance_below, for_alanine, moving, to_jump, torsions_after_jumps
+from proposals import for_alanine, moving, to_jump
 from scipy.stats import kstest
 
-from openmm_stegmn.models import TorsionProposal, build_model
+from openmm_stegmn.models import TorsionProposal
 from openmm_stegmn.simulation import HybridReporter, STEGMNPropagator
 from openmm_stegmn.systems import packaged_structure
-
-FRAME = STEPS_PER_FRAME * TIME_STEP
 
 
 class Refused(TorsionProposal):
@@ -45,46 +34,6 @@ class Welcome(TorsionProposal):
         return (base @ turn).expand(len(noise), -1, -1), log_ratio * 0 + 1e6
 
 
-class Broken(TorsionProposal):
-    """Trials that go wrong: ``wrong`` says how."""
-
-    wrong = None
-
-    def trials(self, base, noise):
-        frames, log_ratio = super().trials(base, noise)
-        last = torch.arange(len(noise)) == len(noise) - 1
-        if self.wrong == "ratio":
-            return frames, torch.where(last, torch.nan, log_ratio)
-        if self.wrong == "frame":
-            return torch.where(last[:, None, None], torch.inf, frames), log_ratio
-        if self.wrong == "stretched":
-            return (1.001 * base).expand_as(frames), log_ratio * 0 + 1e6
-        return (0 * base).expand_as(frames), log_ratio * 0 + 1e6  # atoms on top of each other
-
-
-class BrokenRatio(Broken):
-    wrong = "ratio"
-
-
-class BrokenFrame(Broken):
-    wrong = "frame"
-
-
-class Stretched(Broken):
-    wrong = "stretched"
-
-
-class Failing(TorsionProposal):
-    """Raises, but not while it is traced, where the atoms are anywhere."""
-
-    def trials(self, base, noise):
-        fail = ((base[0] - base[1]).norm() < 1.3).double()
-        if not torch.jit.is_tracing() and fail > 0:
-            raise NetworkFailure("the network failed on purpose")
-        frames, log_ratio = super().trials(base, noise)
-        return frames + 0.0 * fail_if(fail), log_ratio
-
-
 class Listens(Refused):
     """Notes the noise that it is given; a class attribute, since propagators copy models."""
 
@@ -93,88 +42,6 @@ class Listens(Refused):
     def trials(self, base, noise):
         self.heard.append(noise.clone())
         return super().trials(base, noise)
-
-
-def propagator(model=None, integrator=None, guard="metropolis", **options):
-    topology, system, _ = peptide()
-    model = for_alanine() if model is None else model
-    return STEGMNPropagator(
-        system, topology, model, integrator or langevin(), guard=guard, backend="python", **options
-    )
-
-
-# What they are called
-
-
-def test_jumps_drawn_from_a_density_are_exact():
-    made = propagator(tries=4)
-    assert made.jump_kind == made.describe()["jump_kind"] == "exact"
-    assert made.describe()["guard"] == "metropolis (4 tries, with both densities)"
-    assert "exact jumps" in repr(made) and "4 tries, with both densities" in repr(made)
-    assert "4 tries" in repr(propagator())
-
-
-def test_legs_without_a_thermostat_are_not_exact():
-    made = propagator(integrator=openmm.VerletIntegrator(TIME_STEP), temperature=300)
-    assert made.jump_kind == made.describe()["jump_kind"] == "approximate dynamics"
-    assert "approximate dynamics jumps" in repr(made)
-    with pytest.raises(ValueError, match="no temperature.*pass temperature="):
-        propagator(integrator=openmm.VerletIntegrator(TIME_STEP))
-
-
-def test_a_density_of_the_window_is_not_exact():
-    assert propagator(for_alanine(history=3)).jump_kind == "approximate dynamics"
-
-
-def test_legs_at_another_temperature_are_not_exact():
-    hot = openmm.LangevinMiddleIntegrator(600, 1, TIME_STEP)
-    made = propagator(integrator=hot, temperature=300)
-    assert made.jump_kind == "approximate dynamics"
-
-
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"velocities": "keep"}, "only with velocities='maxwell': found velocities='keep'"),
-        ({"velocities": "rotate"}, "velocities='rotate'"),
-        ({"tries": 0}, "from 1 to 100, found 0"),
-        ({"tries": 101}, "from 1 to 100, found 101"),
-        ({"tries": 2.5}, "from 1 to 100, found 2.5"),
-        ({"jump_time": 0.1}, "jump_time=0.1 ps is for jumps in time, .* leave it out"),
-    ],
-)
-def test_settings_that_would_not_be_exact_are_refused(options, match):
-    topology, system, _ = peptide()
-    before = openmm.XmlSerializer.serialize(system)
-    options = {"guard": "metropolis"} | options
-    with pytest.raises(ValueError, match=match):
-        STEGMNPropagator(system, topology, for_alanine(), langevin(), backend="python", **options)
-    assert openmm.XmlSerializer.serialize(system) == before
-
-
-def test_more_frames_than_one_a_jump_are_refused():
-    with pytest.raises(ValueError, match="one frame a jump, found horizon 2"):
-        propagator(for_alanine(horizon=2))
-
-
-def test_tries_are_for_models_with_a_density():
-    topology, system, _ = peptide()
-    with pytest.raises(ValueError, match="tries=4 .* 'torsion-linear' has none"):
-        propagator(build_model(spec_for(topology, system)), tries=4)
-
-
-def test_atoms_without_mass_are_refused():
-    """A frozen atom stays where it is when bonds turn it, and lengths change."""
-    topology, system, _ = peptide(constraints=None)
-    system.setParticleMass(1, 0.0)
-    spec = spec_for(topology, system, architecture="stegmn-proposal", history=1)
-    with pytest.raises(ValueError, match="mass"):
-        STEGMNPropagator(
-            system, topology, build_model(spec), langevin(), guard="metropolis", backend="python"
-        )
-
-
-# What they leave behind
 
 
 def test_a_refused_jump_leaves_the_state_bit_for_bit(backend):
@@ -325,8 +192,6 @@ def test_seeds_make_the_trajectory():
     assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
 
 
-# Restarts
-
 CYCLE = 2 * STEPS_PER_FRAME + 3
 
 
@@ -385,92 +250,3 @@ def test_append_after_a_checkpoint(tmp_path, saved_at):
         np.testing.assert_array_equal(one.velocities, other.velocities)
         assert one.time == other.time
         np.testing.assert_equal(dict(one.data), dict(other.data))
-
-
-# What goes wrong
-
-
-def test_failure_in_the_network_leaves_the_state_as_it_was(backend):
-    made = moving(for_alanine(Failing), backend=backend)
-    to_jump(made)
-    before, kept = arrays(made), made.integrator.getIntegrator(1)
-    frame = kept.getPerDofVariableByName("h0")
-    statistics, step, now = made.integrator.statistics, made.currentStep, made.context.getTime()
-    expected = NetworkFailure if backend == "python" else openmm.OpenMMException
-    for _ in range(2):
-        with pytest.raises(expected, match="failed on purpose"):
-            made.step(1)
-        np.testing.assert_array_equal(arrays(made), before)
-        np.testing.assert_array_equal(kept.getPerDofVariableByName("h0"), frame)
-        assert made.integrator.statistics == statistics
-        assert (made.currentStep, made.context.getTime()) == (step, now)
-        assert made.context.getParameter("stegmn_phase") == 0
-    made.integrator.reset_window()
-    made.step(STEPS_PER_FRAME)
-    assert np.isfinite(arrays(made)).all()
-
-
-@pytest.mark.parametrize("kind", [BrokenRatio, BrokenFrame])
-def test_what_is_not_finite_is_refused(backend, kind):
-    made = moving(for_alanine(kind), backend=backend)
-    to_jump(made)
-    before, frames = arrays(made), made.integrator.statistics.frames
-    made.step(1)
-    np.testing.assert_array_equal(arrays(made), before)
-    statistics, record = made.integrator.statistics, made.integrator.last_frame
-    assert statistics.attempted == statistics.rejected_nonfinite == 4
-    assert statistics.frames == frames + 1
-    assert (record.origin, record.accepted) == (1, 0) and np.isinf(record.energy_change)
-    made.step(2 * STEPS_PER_FRAME)
-    assert np.isfinite(arrays(made)).all()
-
-
-@pytest.mark.parametrize(
-    ("kind", "cause"), [(Broken, "rejected_nonfinite"), (Stretched, "rejected_constraints")]
-)
-def test_impossible_frames_are_refused(backend, kind, cause):
-    made = moving(for_alanine(kind), backend=backend)
-    to_jump(made)
-    before = arrays(made)
-    made.step(1)
-    np.testing.assert_array_equal(arrays(made), before)
-    statistics = made.integrator.statistics
-    assert statistics.attempted == getattr(statistics, cause) == 4
-    assert statistics.accepted == 0 and statistics.mean_energy_change == 0
-    assert made.integrator.last_frame.accepted == 0
-
-
-# Averages
-
-
-class WithoutDensities(TorsionProposal):
-    """As an acceptance test of the energy alone would have it."""
-
-    def trials(self, base, noise):
-        frames, log_ratio = super().trials(base, noise)
-        return frames, 0 * log_ratio
-
-
-def torsions(kind=TorsionProposal, jumps=400, **options):
-    """Of every other jump: those in between make them independent."""
-    return torsions_after_jumps(chain(kind, options={"tries": 8}, **options), jumps)[::2]
-
-
-@pytest.mark.parametrize(("temperature", "other"), [(300, 600), (600, 300)])
-def test_torsions_follow_boltzmann(temperature, other):
-    found = torsions(temperature=temperature)
-    assert kstest(found, chance_below(temperature)).pvalue > 1e-3
-    assert kstest(found, chance_below(other)).pvalue < 1e-4
-
-
-def test_without_the_densities_they_do_not():
-    found = torsions(WithoutDensities, jumps=200, components=2)
-    assert kstest(found, chance_below(300)).pvalue < 1e-12
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("config", [{}, {"lag": 10}, {"lag": 1}])
-@pytest.mark.parametrize("temperature", [300, 600])
-def test_torsions_follow_boltzmann_closely(config, temperature):
-    found = torsions(jumps=4000, temperature=temperature, seed=2, **config)[::2]
-    assert kstest(found, chance_below(temperature)).pvalue > 1e-3

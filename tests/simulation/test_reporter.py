@@ -7,14 +7,21 @@ import h5py
 import MDAnalysis
 import numpy as np
 import pytest
-from alanine import MD_FRAMES, STEPS_PER_FRAME, TIME_STEP, arrays, peptide, simulation, window
+from alanine import (
+    FRAME,
+    MD_FRAMES,
+    STEPS_PER_FRAME,
+    arrays,
+    peptide,
+    simulation,
+    window,
+)
 from openmm import app
 
 from openmm_stegmn.simulation import HybridReporter
 from openmm_stegmn.systems import packaged_structure
 
 LEG = MD_FRAMES * STEPS_PER_FRAME
-FRAME = STEPS_PER_FRAME * TIME_STEP
 
 
 def reported(path, steps=3 * (LEG + 1), **options):

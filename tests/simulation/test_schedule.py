@@ -7,6 +7,7 @@ import numpy as np
 import openmm
 import pytest
 from alanine import (
+    FRAME,
     HISTORY,
     MD_FRAMES,
     STEPS_PER_FRAME,
@@ -22,7 +23,6 @@ from platforms import platform
 
 from openmm_stegmn.simulation._member import PROJECT
 
-FRAME = STEPS_PER_FRAME * TIME_STEP
 CYCLE = MD_FRAMES * STEPS_PER_FRAME + 1
 
 
