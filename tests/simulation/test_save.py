@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 
@@ -172,18 +173,18 @@ def test_saved_propagator_is_the_same_in_another_process(model, tmp_path):
         "import sys, numpy, openmm\n"
         "from openmm import app\n"
         "from alanine import arrays, peptide\n"
+        "from platforms import platform\n"
         "from openmm_stegmn import STEGMNPropagator\n"
         "topology = peptide()[0]\n"
         "system = openmm.XmlSerializer.deserialize(open('system.xml').read())\n"
         "propagator = STEGMNPropagator.load('propagator.json', system, topology)\n"
-        "platform = openmm.Platform.getPlatformByName('Reference')\n"
-        "made = app.Simulation(topology, system, propagator, platform)\n"
+        "made = app.Simulation(topology, system, propagator, *platform())\n"
         "made.loadCheckpoint('run.chk')\n"
         f"made.step({TO_JUMP + 3})\n"
         "numpy.savez('end.npz', *arrays(made))\n"
     )
     path = ":".join(sys.path)
-    environment = {"PYTHONPATH": path, "PATH": "", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
     end = np.load(tmp_path / "end.npz")
     for one, name in zip(arrays(made), end.files, strict=True):
