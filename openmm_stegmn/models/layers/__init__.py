@@ -1,15 +1,24 @@
 """Building blocks that the models share."""
 
 from ._bonds import BondAttention, BondMechanics, axial_torque, relative_torsions
+from ._egnn import EdgeMessages, Edges, EGNNLayer
 from ._elastic_regression import ElasticRegression
 from ._graph import gather_atoms, neighbour_table, radial_basis
 from ._messages import MessageNetwork
 from ._pairs import PairInvariants
+from ._particle_graph import (
+    ParticleGraph,
+    bond_graph,
+    complete_graph,
+    pair_features,
+    radius_graph,
+)
 from ._perceptron import Perceptron
 from ._regression import LagRegression, ridge_solution, shared_regression
 
 __all__ = [
-    "BondAttention", "BondMechanics", "ElasticRegression", "LagRegression", "MessageNetwork",
-    "PairInvariants", "Perceptron", "axial_torque", "gather_atoms", "neighbour_table",
-    "radial_basis", "relative_torsions", "ridge_solution", "shared_regression",
+    "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression", "LagRegression",
+    "MessageNetwork", "PairInvariants", "ParticleGraph", "Perceptron", "axial_torque", "bond_graph",
+    "complete_graph", "gather_atoms", "neighbour_table", "pair_features", "radial_basis",
+    "radius_graph", "relative_torsions", "ridge_solution", "shared_regression",
 ]  # fmt: skip
