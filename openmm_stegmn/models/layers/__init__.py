@@ -1,8 +1,15 @@
 """Building blocks that the models share."""
 
 from ._bonds import BondAttention, BondMechanics, axial_torque, relative_torsions
+from ._clusters import PoolingLayer, SoftClusters
 from ._egnn import EdgeMessages, Edges, EGNNLayer
 from ._elastic_regression import ElasticRegression
+from ._fourier import (
+    FourierConvolution,
+    ScalarConvolution,
+    VectorConvolution,
+    time_embedding,
+)
 from ._graph import gather_atoms, neighbour_table, radial_basis
 from ._messages import MessageNetwork
 from ._pairs import PairInvariants
@@ -17,8 +24,10 @@ from ._perceptron import Perceptron
 from ._regression import LagRegression, ridge_solution, shared_regression
 
 __all__ = [
-    "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression", "LagRegression",
-    "MessageNetwork", "PairInvariants", "ParticleGraph", "Perceptron", "axial_torque", "bond_graph",
-    "complete_graph", "gather_atoms", "neighbour_table", "pair_features", "radial_basis",
-    "radius_graph", "relative_torsions", "ridge_solution", "shared_regression",
+    "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
+    "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
+    "Perceptron", "PoolingLayer", "ScalarConvolution", "SoftClusters", "VectorConvolution",
+    "axial_torque", "bond_graph", "complete_graph", "gather_atoms", "neighbour_table",
+    "pair_features", "radial_basis", "radius_graph", "relative_torsions", "ridge_solution",
+    "shared_regression", "time_embedding",
 ]  # fmt: skip

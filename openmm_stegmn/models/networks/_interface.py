@@ -76,8 +76,14 @@ class StateNetwork(nn.Module):
         self.hidden, self.n_layers = hidden, layers
         self.history, self.horizon = history, horizon
 
-    def forward(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
+    def forward(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph, **decoding):
         """Predict P frames and their velocities, each ``(B, P, N, 3)``; see the class for shapes.
+
+        Parameters
+        ----------
+        x, v, h, graph
+        **decoding
+            What :meth:`predict` takes beside these.
 
         Raises
         ------
@@ -90,7 +96,7 @@ class StateNetwork(nn.Module):
             )
         # Far from the origin single precision loses digits.
         origin = x[:, -1:].mean(-2, keepdim=True)
-        frames, velocities = self.predict(x - origin, v, h, graph.batched(len(x)))
+        frames, velocities = self.predict(x - origin, v, h, graph.batched(len(x)), **decoding)
         return frames + origin, velocities
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
