@@ -71,8 +71,8 @@ class OperatorNetwork(StateNetwork):
     history : int
         States that are read, T: 1 from a state, more from a trajectory. Then frame p starts from
         state :math:`⌊p T / P⌋`, and is told the time of that state too.
-    modes : int
-        Modes of the convolutions, at most P/2 + 1.
+    modes : int, optional
+        Modes of the convolutions, at most P/2 + 1. Default: 2, or 1 of a single frame.
     time_features : int
         Width of the embedding of times, even; 0 for none.
     convolved : sequence of str
@@ -87,10 +87,12 @@ class OperatorNetwork(StateNetwork):
     reads_history = True
 
     def __init__(
-        self, node_features: int, edge_features: int, *, modes: int = 2, time_features: int = 32,
-        convolved=("h", "x", "v"), discretisation: str = "uniform", **sizes,
+        self, node_features: int, edge_features: int, *, modes: int | None = None,
+        time_features: int = 32, convolved=("h", "x", "v"), discretisation: str = "uniform",
+        **sizes,
     ):  # fmt: skip
         super().__init__(node_features, edge_features, **sizes)
+        modes = min(2, self.horizon) if modes is None else modes
         if not 1 <= modes <= self.horizon // 2 + 1:
             raise ValueError(
                 f"modes = {modes}: {self.horizon} frames have between 1 and "

@@ -69,6 +69,10 @@ class GMN(StateNetwork):
         super().__init__(node_features, edge_features, **sizes)
         masses = [1.0] * n_nodes if masses is None else masses
         self.forest = forest = KinematicForest.from_constraints(n_nodes, constraints, masses)
+        for module in forest.modules():
+            for name, buffer in list(module.named_buffers(recurse=False)):
+                # It follows from the constraints: nothing that is learned, and that files hold
+                module.register_buffer(name, buffer, persistent=False)
         belongs = torch.nn.functional.one_hot(forest.component, forest.n_components).T.double()
         self.register_buffer("average", belongs / belongs.sum(1, keepdim=True), persistent=False)
         component = torch.zeros(forest.n_groups, dtype=torch.long)
