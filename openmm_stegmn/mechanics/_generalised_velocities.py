@@ -37,7 +37,12 @@ def generalised_velocities(body: ArticulatedBody, frame: Tensor, displacement: T
         Of each molecule, as :meth:`ArticulatedBody.move` takes them. In the dtype of the
         displacement; they are found in float64.
     """
-    x, d = frame.double(), displacement.double()
+    dimensions = max(frame.dim(), displacement.dim())
+    # Not expanded: what depends on the frame alone is found once a frame
+    x, d = (
+        part.double().reshape((1,) * (dimensions - part.dim()) + part.shape)
+        for part in (frame, displacement)
+    )
     of, share = body.molecule_of_atom, body.centring.double()
     weight = share.sum(0)[:, None]
     arms = x - body.centres(x)[..., of, :]

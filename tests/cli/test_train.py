@@ -137,7 +137,7 @@ def test_defaults_are_those_of_the_settings():
     options = {name: each.default for name, each in inspect.signature(train).parameters.items()}
     settings, config = TrainSettings(), TrainingConfig()
     for name, section in _SECTION.items():
-        if section != "data" and name not in ("model", "history"):
+        if section != "data" and name not in ("model", "history", "horizon"):
             assert options[name] == getattr(config if section else settings, name)
     of_run = inspect.signature(app.registered_commands[0].callback).parameters
     for name in ("forcefield", "constraints", "temperature"):

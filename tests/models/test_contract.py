@@ -12,7 +12,8 @@ from openmm_stegmn.models import MODELS, StateModel, build_model, load_model, sa
 HISTORY = 4
 # Published networks bound nothing: weights as large as the others' throw atoms so far that float32
 # has no digits left.
-SCALE = {"stegmn-paper": 0.1} | {n: 0.1 for n, (kind, _) in MODELS.items() if kind is StateModel}
+SCALE = {n: 0.1 for n, (kind, _) in MODELS.items() if kind is StateModel}
+SCALE |= {"stegmn-paper": 0.1, "gmn": 0.03}
 MOLECULES = {"pentane": alkane(5), "butane and water": beside(alkane(4), water())}
 # Equilibrium, for which a density is by default, has no window.
 REQUIRED = {"stegmn-proposal": {"lags": [1, 3, 10], "lag": 3}}
