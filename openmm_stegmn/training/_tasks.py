@@ -68,7 +68,7 @@ class JumpTask(lightning.LightningModule, ABC):
         device = model.context.masses.device
         with torch.no_grad():
             sample = windows.subset(windows.at_most(_SAMPLE, _SAMPLE_ATOMS))
-            self._measure(*split(sample.take_stretches(slice(None)).to(device), model))
+            self._measure(sample.take_stretches(slice(None)).to(device))
 
     @property
     def variants(self) -> int:
@@ -76,8 +76,8 @@ class JumpTask(lightning.LightningModule, ABC):
         return 1
 
     @abstractmethod
-    def _measure(self, window, following):
-        """Set the scales of the loss."""
+    def _measure(self, stretches):
+        """Set the scales of the loss, from windows and what follows them ``(n, frames, N, 3)``."""
 
     @abstractmethod
     def loss(self, window, following):
@@ -134,10 +134,10 @@ class PositionTask(JumpTask):
     windows is compared after superposing, without the rigid motion that it adds.
     """
 
-    def _measure(self, window, following):
+    def _measure(self, stretches):
         error = torch.cat([
-            self._deviation(w, f).square().mean(-1)
-            for w, f in zip(window.split(_BLOCK), following.split(_BLOCK), strict=True)
+            self._deviation(*split(block, self.model)).square().mean(-1)
+            for block in stretches.split(_BLOCK)
         ])  # fmt: skip
         self.register_buffer("scale", error.mean((0, 1)).clamp_min(1e-12))
 
@@ -163,7 +163,8 @@ class TorsionTask(JumpTask):
     The model needs a method ``increments``.
     """
 
-    def _measure(self, window, following):
+    def _measure(self, stretches):
+        window, following = split(stretches, self.model)
         last, target = window[:, -1:], _superposed(self.model, window, following)
         angles = self._true_increments(last, target)
         self.register_buffer("angle_scale", (1 - torch.cos(angles)).mean((0, 1)).clamp_min(1e-6))
