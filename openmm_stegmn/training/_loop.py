@@ -183,6 +183,10 @@ def _fit(model, windows, config, accelerator):
     if config.time_reversal:
         # Side by side, so that a part of the windows is the same part in both directions
         frames = torch.stack([frames, frames.flip(1)], 1).flatten(0, 1)
+    if model.has_density:
+        # Whenever it draws for, the last frames are among those to come.
+        model.to(device).fit(frames[:, :-1], frames[:, -1])
+        return
     window, following = split(frames, model)
     model.to(device).fit(window, following if model.at_once else following[:, 0])
 
