@@ -93,6 +93,7 @@ class StateModel(TrajectoryModel):
         self.kinematics, self.superposed = kinematics, superposed
         self.neighbours, self.states, self.auxiliary_weight = neighbours, states, auxiliary_weight
         self.at_once, self.equivariant = kind.gives_trajectory, kind.equivariant
+        self.closed_form = kind.closed_form
         context = self.context
         if kind is GMN:
             options |= {
@@ -215,14 +216,16 @@ class StateModel(TrajectoryModel):
         return body.place(moved, rotation_matrix(rotation), body.centres(moved) + translation)
 
     def fit(self, windows: Tensor, targets: Tensor) -> None:
-        """Set the typical speed, and the rigid motion by least squares."""
+        """Set the typical speed, and by least squares the rigid motion, and linear dynamics."""
         if not self.at_once:
             targets = targets.unsqueeze(1)
         if self.superposed:
             self.rigid_motion.fit(self.context.body, windows, targets)
-            windows = superpose(windows, windows[:, -1:], self.context.masses.to(windows))
-        square = (windows[:, -1] - windows[:, -2]).square().sum(-1).mean()
-        self.speed.copy_(square.sqrt().clamp_min(_SLOW))
+            last, masses = windows[:, -1:], self.context.masses.to(windows)
+            windows, targets = superpose(windows, last, masses), superpose(targets, last, masses)
+        velocity = windows[:, -1] - windows[:, -2]
+        self.speed.copy_(velocity.square().sum(-1).mean().sqrt().clamp_min(_SLOW))
+        self.network.fit(windows[:, -1], velocity, targets)
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """That of the network, times its weight."""

@@ -54,6 +54,8 @@ class StateNetwork(nn.Module):
     reads_history = False
     #: Whether several frames may come out.
     gives_trajectory = True
+    #: Whether :meth:`fit` gives the final parameters, with no training loop.
+    closed_form = False
 
     def __init__(
         self, node_features: int, edge_features: int, *, hidden: int = 64, layers: int = 4,
@@ -102,6 +104,16 @@ class StateNetwork(nn.Module):
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """What :meth:`forward` gives, for states near the origin and a graph ``(B, N, K)``."""
         raise NotImplementedError
+
+    def fit(self, x: Tensor, v: Tensor, frames: Tensor) -> None:
+        """Set what a closed form gives, if there is one.
+
+        Parameters
+        ----------
+        x, v : Tensor, ``(n, N, 3)``
+            Of the last states.
+        frames : Tensor, ``(n, P, N, 3)``
+        """
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """What training adds to the loss of the last evaluation, once; None where there is none."""

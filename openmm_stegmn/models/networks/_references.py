@@ -9,10 +9,12 @@ from ._interface import StateNetwork, state_network
 
 @state_network("linear-dynamics")
 class LinearDynamics(StateNetwork):
-    r"""Free flight: :math:`x_p = x + t_p v`, with learned times.
+    r"""Free flight: :math:`x_p = x + t_p v`, with times by least squares or by training.
 
-    Before training frame p is p + 1 intervals ahead: that of velocities per interval.
+    Before that frame p is p + 1 intervals ahead: that of velocities per interval.
     """
+
+    closed_form = True
 
     def __init__(self, node_features: int, edge_features: int, **sizes):
         super().__init__(node_features, edge_features, **sizes)
@@ -21,6 +23,12 @@ class LinearDynamics(StateNetwork):
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """Positions along straight lines."""
         return x + self.time[:, None, None] * v, v.expand(-1, self.horizon, -1, -1)
+
+    @torch.no_grad()
+    def fit(self, x: Tensor, v: Tensor, frames: Tensor) -> None:
+        """Times that put the frames closest to those that followed."""
+        travelled = torch.einsum("bnx,bpnx->p", v.double(), (frames - x.unsqueeze(1)).double())
+        self.time.copy_(travelled / v.double().square().sum().clamp_min(1e-12))
 
 
 class RadialFieldLayer(nn.Module):
