@@ -223,9 +223,9 @@ class StateModel(TrajectoryModel):
             self.rigid_motion.fit(self.context.body, windows, targets)
             last, masses = windows[:, -1:], self.context.masses.to(windows)
             windows, targets = superpose(windows, last, masses), superpose(targets, last, masses)
-        velocity = windows[:, -1] - windows[:, -2]
+        velocity = windows[:, -1:] - windows[:, -2:-1]
         self.speed.copy_(velocity.square().sum(-1).mean().sqrt().clamp_min(_SLOW))
-        self.network.fit(windows[:, -1], velocity, targets)
+        self.network.fit(windows[:, -1:], velocity, targets)
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """That of the network, times its weight."""

@@ -105,14 +105,14 @@ class StateNetwork(nn.Module):
         """What :meth:`forward` gives, for states near the origin and a graph ``(B, N, K)``."""
         raise NotImplementedError
 
-    def fit(self, x: Tensor, v: Tensor, frames: Tensor) -> None:
-        """Set what a closed form gives, if there is one.
+    def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
+        """Set what least squares gives, of networks that are ``closed_form``.
 
         Parameters
         ----------
-        x, v : Tensor, ``(n, N, 3)``
-            Of the last states.
-        frames : Tensor, ``(n, P, N, 3)``
+        x, v : Tensor, ``(n, T, N, 3)``
+        following : Tensor, ``(n, P, N, 3)``
+            The frames to be predicted.
         """
 
     def take_auxiliary_loss(self) -> Tensor | None:

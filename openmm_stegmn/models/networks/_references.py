@@ -9,9 +9,9 @@ from ._interface import StateNetwork, state_network
 
 @state_network("linear-dynamics")
 class LinearDynamics(StateNetwork):
-    r"""Free flight: :math:`x_p = x + t_p v`, with times by least squares or by training.
+    r"""Free flight: :math:`x_p = x + t_p v`, with learned times.
 
-    Before that frame p is p + 1 intervals ahead: that of velocities per interval.
+    Before training frame p is p + 1 intervals ahead: that of velocities per interval.
     """
 
     closed_form = True
@@ -25,10 +25,10 @@ class LinearDynamics(StateNetwork):
         return x + self.time[:, None, None] * v, v.expand(-1, self.horizon, -1, -1)
 
     @torch.no_grad()
-    def fit(self, x: Tensor, v: Tensor, frames: Tensor) -> None:
-        """Times that put the frames closest to those that followed."""
-        travelled = torch.einsum("bnx,bpnx->p", v.double(), (frames - x.unsqueeze(1)).double())
-        self.time.copy_(travelled / v.double().square().sum().clamp_min(1e-12))
+    def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
+        """The times that have the least square error."""
+        along = (following - x[:, -1:]) * v[:, -1:]
+        self.time.copy_(along.sum((0, 2, 3)) / v[:, -1].square().sum())
 
 
 class RadialFieldLayer(nn.Module):

@@ -31,7 +31,7 @@ def test_linear_dynamics_is_exact_for_free_particles():
     torch.testing.assert_close(frames, x + torch.arange(1.0, 4)[:, None, None] * v)
     torch.testing.assert_close(velocities, v.expand(-1, 3, -1, -1))
     inputs = x, v, torch.zeros(50, 4, 1), complete_graph(torch.ones(4, 4, 1))
-    network.fit(x[:, 0], v[:, 0], x + times[:, None, None] * v)
+    network.fit(x, v, x + times[:, None, None] * v)
     torch.testing.assert_close(network(*inputs)[0], x + times[:, None, None] * v)
 
 
