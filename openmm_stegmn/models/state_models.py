@@ -27,6 +27,8 @@ _SLOW = 1e-3
 @register("st-egnn", network="st-egnn")
 @register("gmn", network="gmn", kinematics="elastic")
 @register("radial-field", network="radial-field")
+@register("tfn", network="tfn")
+@register("se3-transformer", network="se3-transformer")
 @register("mpnn", network="mpnn")
 @register("linear-dynamics", network="linear-dynamics")
 class StateModel(TrajectoryModel):

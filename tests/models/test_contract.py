@@ -31,6 +31,8 @@ VARIANTS = {
 
 @pytest.fixture(params=[*MODELS, *VARIANTS])
 def name(request):
+    if request.param in ("tfn", "se3-transformer"):
+        pytest.importorskip("e3nn")
     return request.param
 
 

@@ -22,12 +22,13 @@ from ._particle_graph import (
 )
 from ._perceptron import Perceptron
 from ._regression import LagRegression, ridge_solution, shared_regression
+from ._tensors import TensorProduct, spherical_harmonics
 
 __all__ = [
     "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
     "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
-    "Perceptron", "PoolingLayer", "ScalarConvolution", "SoftClusters", "VectorConvolution",
-    "axial_torque", "bond_graph", "complete_graph", "gather_atoms", "neighbour_table",
-    "pair_features", "radial_basis", "radius_graph", "relative_torsions", "ridge_solution",
-    "shared_regression", "time_embedding",
+    "Perceptron", "PoolingLayer", "ScalarConvolution", "SoftClusters", "TensorProduct",
+    "VectorConvolution", "axial_torque", "bond_graph", "complete_graph", "gather_atoms",
+    "neighbour_table", "pair_features", "radial_basis", "radius_graph", "relative_torsions",
+    "ridge_solution", "shared_regression", "spherical_harmonics", "time_embedding",
 ]  # fmt: skip

@@ -7,9 +7,10 @@ from ._gmn import GMN
 from ._interface import STATE_NETWORKS, StateNetwork, state_network
 from ._references import LinearDynamics, MessagePassing, RadialField
 from ._st_egnn import SpatioTemporalEGNN
+from ._tensor_fields import SE3Transformer, TensorFieldNetwork
 
 __all__ = [
     "EGHN", "EGHNO", "EGNN", "EGNO", "GMN", "STATE_NETWORKS", "EGNNBundle", "EGNNRollOut",
     "EGNNSequence", "LinearDynamics", "MessagePassing", "OperatorNetwork", "RadialField",
-    "SpatioTemporalEGNN", "StateNetwork", "state_network",
+    "SE3Transformer", "SpatioTemporalEGNN", "StateNetwork", "TensorFieldNetwork", "state_network",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """What every state network must do, whatever its architecture."""
 
 import copy
+import sys
 
 import pytest
 import torch
@@ -17,6 +18,8 @@ STICKS = [(0, 1), (2, 3), (3, 4)]
 
 @pytest.fixture(params=STATE_NETWORKS)
 def name(request):
+    if request.param in ("tfn", "se3-transformer"):
+        pytest.importorskip("e3nn")
     return request.param
 
 
@@ -169,6 +172,13 @@ def test_a_network_is_copied_after_an_evaluation_in_training(name):
 def test_options_that_make_no_sense(name, changes, found):
     with pytest.raises(ValueError, match=found):
         build(name, **changes)
+
+
+@pytest.mark.parametrize("name", ["tfn", "se3-transformer"])
+def test_networks_that_need_e3nn_say_so(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "e3nn", None)
+    with pytest.raises(ValueError, match=r"need e3nn, .* pip install 'openmm-stegmn\[e3nn\]'"):
+        build(name)
 
 
 def test_another_number_of_states_is_told():
