@@ -7,6 +7,8 @@ from ._articulated import ArticulatedBody
 
 # Relative to the moment of a bond, or of a molecule: keeps turns that move nothing at zero.
 _DAMPING = 1e-6
+# Å²: of lone atoms
+_TINY = 1e-12
 
 
 def generalised_velocities(body: ArticulatedBody, frame: Tensor, displacement: Tensor):
@@ -43,41 +45,37 @@ def generalised_velocities(body: ArticulatedBody, frame: Tensor, displacement: T
         part.double().reshape((1,) * (dimensions - part.dim()) + part.shape)
         for part in (frame, displacement)
     )
-    of, share = body.molecule_of_atom, body.centring.double()
-    weight = share.sum(0)[:, None]
-    arms = x - body.centres(x)[..., of, :]
-    inertia = _inertia(share, arms)
-
-    def rigid(vectors):
-        """Velocity of the centre, and angular velocity, of each molecule."""
-        centre = share @ vectors
-        moment = share @ torch.linalg.cross(arms, vectors - centre[..., of, :])
-        return centre, (inertia @ moment.unsqueeze(-1)).squeeze(-1)
-
-    def internal(vectors, centre, turning):
-        return vectors - centre[..., of, :] - torch.linalg.cross(turning[..., of, :], arms)
-
-    translation, rotation = rigid(d)
+    arms = x - body.centres(x)[..., body.molecule_of_atom, :]
+    inverse = _inverse_inertia(body, arms)
+    rest, rotation, translation = _split(body, arms, inverse, d)
     if body.n_bonds == 0:
         angles = d.new_zeros(translation.shape[:-2] + (0,))
     else:
-        rest = internal(d, translation, rotation)
-        arms, inertia = arms.unsqueeze(-3), inertia.unsqueeze(-4)
-        columns = body.turning(x)
-        columns = internal(columns, *rigid(columns)).flatten(-2)
-        weighted = columns * weight.expand(-1, 3).flatten()
-        normal = weighted @ columns.transpose(-1, -2)
-        own = normal.diagonal(dim1=-2, dim2=-1)
-        damped = normal + torch.diag_embed(_DAMPING * own + 1e-12)
+        columns, _, _ = _split(body, arms.unsqueeze(-3), inverse.unsqueeze(-4), body.turning(x))
+        weights = body.centring.double().sum(0)[:, None].expand(-1, 3).flatten()
+        weighted = weights * columns.flatten(-2)
+        normal = weighted @ columns.flatten(-2).transpose(-1, -2)
+        damping = _DAMPING * normal.diagonal(dim1=-2, dim2=-1) + _TINY
         moments = weighted @ rest.flatten(-2).unsqueeze(-1)
-        angles = torch.linalg.solve(damped, moments).squeeze(-1)
+        angles = torch.linalg.solve(normal + torch.diag_embed(damping), moments).squeeze(-1)
     return tuple(part.to(displacement.dtype) for part in (angles, rotation, translation))
 
 
-def _inertia(share, arms):
-    """Inverse of the tensor of inertia of each molecule; of atoms on a line about it: zero."""
-    products = share @ (arms.unsqueeze(-1) * arms.unsqueeze(-2)).flatten(-2)
+def _split(body, arms, inverse, vectors):
+    """Displacements without the rigid motion of each molecule, and that motion."""
+    of, share = body.molecule_of_atom, body.centring.double()
+    translation = share @ vectors
+    rest = vectors - translation[..., of, :]
+    moment = share @ torch.linalg.cross(arms.expand_as(rest), rest)
+    rotation = (inverse @ moment.unsqueeze(-1)).squeeze(-1)
+    turned = torch.linalg.cross(rotation[..., of, :], arms.expand_as(rest))
+    return rest - turned, rotation, translation
+
+
+def _inverse_inertia(body, arms):
+    """Of each molecule; the damping keeps it finite for atoms on a line, and lone ones."""
+    products = body.centring.double() @ (arms.unsqueeze(-1) * arms.unsqueeze(-2)).flatten(-2)
     products = products.unflatten(-1, (3, 3))
     eye = torch.eye(3, dtype=arms.dtype, device=arms.device)
     trace = products.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
-    return torch.linalg.inv(trace * eye - products + (_DAMPING * trace + 1e-12) * eye)
+    return torch.linalg.inv(trace * eye - products + (_DAMPING * trace + _TINY) * eye)

@@ -142,10 +142,13 @@ class PositionTask(JumpTask):
         self.register_buffer("scale", error.mean((0, 1)).clamp_min(1e-12))
 
     def _deviation(self, window, following):
-        if not self.model.superposed:
-            return self.model(window)[:, : following.shape[1]] - following
-        predicted = self.model.inner_jump(window).reshape(following.shape)
-        return predicted - _superposed(self.model, window, following)
+        model = self.model
+        if model.superposed:
+            predicted = model.inner_jump(window).reshape(following.shape)
+            return predicted - _superposed(model, window, following)
+        if model.at_once:
+            return model(window) - following
+        return model.jump(window, window[:, -1])[0].unsqueeze(1) - following
 
     def loss(self, window, following):
         """Mean over frames and atoms of the square deviation, relative to that before training."""
