@@ -99,6 +99,11 @@ class TrajectoryModel(nn.Module, ABC):
         return self.horizon if self.at_once else 1
 
     @property
+    def trained_on_torsions(self) -> bool:
+        """Whether training fits turns of rotatable bonds, or positions."""
+        return self.kinematics == "articulated"
+
+    @property
     def jump_frames(self) -> int | None:
         """Frame intervals by which a jump goes ahead; None where it has no time."""
         return self.horizon

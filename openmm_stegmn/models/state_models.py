@@ -129,6 +129,11 @@ class StateModel(TrajectoryModel):
                 'choose kinematics = "elastic"'
             )
 
+    @property
+    def trained_on_torsions(self) -> bool:
+        """Not where the network's displacements move whole molecules too: turns do not show it."""
+        return self.kinematics == "articulated" and self.superposed
+
     def graph(self, frame: Tensor) -> ParticleGraph:
         """Neighbours of the atoms in a frame ``(B, N, 3)``."""
         table = neighbour_table(frame, self.neighbours, self.context.hops)

@@ -164,7 +164,7 @@ def _run(trainer, task, loaders, checkpoint):
 def _task(model):
     if model.has_density:
         return ProposalTask
-    return TorsionTask if model.kinematics == "articulated" else PositionTask
+    return TorsionTask if model.trained_on_torsions else PositionTask
 
 
 def _average(decay, averaged, current, count):

@@ -51,7 +51,18 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
         Of ``model.segment`` frames, or more. Moved to the device of the model.
     batch_size : int, optional
         Windows at a time; by default 1000, of large molecules fewer.
+
+    Raises
+    ------
+    ValueError
+        If the windows are too short.
     """
+    ahead = model.history + model.horizon - 1
+    if windows.history < ahead:
+        raise ValueError(
+            f"windows of {windows.history} frames are too short for a model that reads "
+            f"{model.history} and predicts {model.horizon}: make them with history={ahead}"
+        )
     body, device = model.context.body, model.context.masses.device
     windows = windows.to(device)
     if batch_size is None:
@@ -61,7 +72,7 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
     angle_errors, squares, distances = [], [], []
     for index in torch.arange(len(windows), device=device).split(batch_size):
         frames = windows.take_stretches(index)
-        ends = frames[:, : model.history], frames[:, model.segment]
+        ends = frames[:, : model.history], frames[:, ahead]
         window, target = superpose_windows(*ends, masses)
         frame = superpose(model(window)[:, -1], window[:, -1], masses.to(window))
         angle_errors.append(wrap_angle(body.torsions(frame) - body.torsions(target)))

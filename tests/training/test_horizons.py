@@ -141,6 +141,19 @@ def test_auxiliary_loss_is_added_in_training(walks):
     assert made.take_auxiliary_loss() is None
 
 
+def test_a_network_that_moves_whole_molecules_is_trained_on_positions():
+    """Rigid motion of a body that flies and does not turn is learned, with superposed=False."""
+    flight = torch.tensor([0.2, 0.1, 0.0])
+    frames = SKELETON.frame.float() + torch.arange(12)[:, None, None] * flight
+    made = model("egno-rigid", superposed=False)
+    assert not made.trained_on_torsions and model("egno-rigid").trained_on_torsions
+    config = TrainingConfig(steps=60, batch_size=8, learning_rate=2e-2, average_decay=0.5)
+    train(made, windows_of([frames]), config, accelerator="cpu", progress=False)
+    with torch.no_grad():
+        predicted = made(frames[:HISTORY])[-1]
+    assert (predicted - frames[HISTORY + HORIZON - 1]).norm(dim=-1).max() < 0.3 * HORIZON * 0.2
+
+
 @pytest.mark.parametrize("name", ["egno", "linear"])
 def test_accuracy_is_that_of_the_last_frame(walks, name):
     """Whether frames come at once, or linear extrapolation is rolled out."""
@@ -152,6 +165,8 @@ def test_accuracy_is_that_of_the_last_frame(walks, name):
         frame = superpose(made(window)[:, -1], window[:, -1], masses.float())
     mse = (frame - target).square().mean().item()
     assert evaluate(made, walks).position_mse == pytest.approx(mse, rel=1e-4)
+    with pytest.raises(ValueError, match="windows of 3 frames are too short .* history=4"):
+        evaluate(made, windows_of([random_walk(SKELETON, 20)], 3))
 
 
 def test_free_jumps_go_ahead_by_all_frames(walks):
