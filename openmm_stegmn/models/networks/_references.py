@@ -32,7 +32,7 @@ class LinearDynamics(StateNetwork):
 
 
 class RadialFieldLayer(nn.Module):
-    r""":math:`v_i ← φ_v(|v_i|) v_i + \mathrm{mean}_j\, x_{ij} φ(|x_{ij}|, e_{ij})`."""
+    r""":math:`v_i ← φ_v(|v_i|) v_i + \mathrm{mean}_j\, x_{ij} \tanh φ(|x_{ij}|, e_{ij})`."""
 
     def __init__(self, hidden: int, edge_features: int):
         super().__init__()
@@ -52,7 +52,9 @@ class RadialFieldLayer(nn.Module):
 
 @state_network("radial-field")
 class RadialField(StateNetwork):
-    """Equivariant flows of distances alone, with no features of nodes, from a state to a frame.
+    r"""Equivariant flows of distances alone, with no features of nodes, from a state to a frame.
+
+    Each layer adds :math:`v_i` to the position.
 
     References
     ----------

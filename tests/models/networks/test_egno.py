@@ -81,9 +81,8 @@ def test_switches_turn_off_what_they_say(convolved):
     """Frames are only told apart by times, and only exchange what is convolved."""
     made, (x, v, h, graph) = network(convolved=convolved), state()
     names = {name.split(".")[2] for name, _ in made.named_parameters() if "temporal" in name}
-    assert names == {"scalar"} & {"scalar" if "h" in convolved else ""} | (
-        {"vector"} if {"x", "v"} & set(convolved) else set()
-    )
+    of = {"h": "scalar", "x": "vector", "v": "vector"}
+    assert names == {of[part] for part in convolved}
     mixes = _depends_on_other_frames(made, x, v, h, graph)
     assert mixes == bool(convolved)
 
