@@ -58,6 +58,13 @@ def train(
             show_default="10, or 1 of a proposal",
         ),
     ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            help="Frames that one evaluation predicts; a jump goes to the last.",
+            show_default="5 of egno, egno-rigid and eghno, else 1",
+        ),
+    ] = None,
     frame_interval: Annotated[
         float | None,
         typer.Option(

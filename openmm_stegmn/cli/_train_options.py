@@ -27,8 +27,8 @@ _SECTION = {
     ),
     **dict.fromkeys(("steps", "batch_size", "learning_rate", "seed", "patience"), "training"),
     **dict.fromkeys(
-        ("target", "model", "start", "history", "frame_interval", "times", "block", "components",
-         "temperature", "fine_tune", "free_jumps", "device",
+        ("target", "model", "start", "history", "horizon", "frame_interval", "times", "block",
+         "components", "temperature", "fine_tune", "free_jumps", "device",
          "devices", "nodes")
     ),
 }  # fmt: skip

@@ -78,9 +78,16 @@ class WindowSet:
 
     def take(self, index: Tensor):
         """Windows ``(n, T, n_atoms, 3)`` and targets ``(n, n_atoms, 3)`` of the given numbers."""
+        stretches = self.take_stretches(index)
+        return stretches[:, :-1], stretches[:, -1]
+
+    def take_stretches(self, index: Tensor) -> Tensor:
+        """The same as one, ``(n, T + 1, n_atoms, 3)``: for models that split it in another way.
+
+        One that reads fewer frames than T may be trained on several that follow.
+        """
         steps = torch.arange(self.history + 1, device=self.starts.device) * self.stride
-        chosen = self.frames[self.starts[index][:, None] + steps]
-        return chosen[:, :-1], chosen[:, -1]
+        return self.frames[self.starts[index][:, None] + steps]
 
     def at_most(self, count: int, atoms: int) -> int:
         """Windows that are at most ``count``, and hold about ``atoms`` atoms in all their frames.
@@ -125,15 +132,3 @@ def superpose_windows(windows: Tensor, targets: Tensor, weights: Tensor):
     last = windows[:, -1:]
     moved = superpose(torch.cat([windows, targets[:, None]], 1), last, weights.to(windows))
     return moved[:, :-1], moved[:, -1]
-
-
-def reverse_time(windows: Tensor, targets: Tensor):
-    """The same frames backwards: what came before each window, as the target of the rest.
-
-    Parameters
-    ----------
-    windows : Tensor, ``(n, T, n_atoms, 3)``
-    targets : Tensor, ``(n, n_atoms, 3)``
-    """
-    frames = torch.cat([windows, targets[:, None]], 1).flip(1)
-    return frames[:, :-1], frames[:, -1]

@@ -109,6 +109,16 @@ class ArticulatedBody(nn.Module):
         axis = pivot - frame[..., j, :]
         return pivot, axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
 
+    def turning(self, frame: Tensor) -> Tensor:
+        """Velocities of the atoms when a bond turns, ``(..., n_bonds, n_atoms, 3)``.
+
+        Those of distal atoms, about the axis, per radian; the others stay where they are.
+        """
+        pivot, axis = self.axes(frame)
+        arms = frame.unsqueeze(-3) - pivot.unsqueeze(-2)
+        velocities = torch.linalg.cross(axis.unsqueeze(-2).expand_as(arms), arms)
+        return velocities * self.distal.to(frame.dtype).unsqueeze(-1)
+
     def turn(self, frame: Tensor, angles: Tensor):
         """Turn every fragment about its bond, the root fragments staying where they are.
 

@@ -98,12 +98,8 @@ def _approach(body, base, turns, target, true, stiffness, iterations):
 
 def _columns(body, frame):
     """Derivatives of the positions: a row a bond, then six of rigid motion, ``(n, rows, 3 N)``."""
-    pivot, axis = body.axes(frame)
-    arms = frame.unsqueeze(1) - pivot.unsqueeze(2)
-    turned = torch.linalg.cross(axis.unsqueeze(2).expand_as(arms), arms)
-    turned = turned * body.distal.to(frame.dtype).unsqueeze(-1)
     units = torch.eye(3, dtype=frame.dtype, device=frame.device)[:, None]
     shifted = units.expand(len(frame), 3, frame.shape[1], 3)
     centred = (frame - frame.mean(1, keepdim=True)).unsqueeze(1).expand_as(shifted)
     rotated = torch.linalg.cross(shifted, centred)
-    return torch.cat([turned, shifted, rotated], 1).flatten(2)
+    return torch.cat([body.turning(frame), shifted, rotated], 1).flatten(2)

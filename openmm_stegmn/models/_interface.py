@@ -35,8 +35,10 @@ class TrajectoryModel(nn.Module, ABC):
     ``rotations``  ``(..., n_atoms, 3, 3)``         how the rigid fragment of each atom turned
     =============  =========================  ====  ============================================
 
-    Frames are ``frame_interval`` apart. Subclasses define :meth:`jump` and take their
-    architecture's options as keyword arguments.
+    Frames are ``frame_interval`` apart. Subclasses define :meth:`jump`, to the next frame, and take
+    their architecture's options as keyword arguments. P frames are then a roll-out of jumps, each
+    feeding the next; a model that gives all of them in one evaluation says so by ``at_once``, and
+    defines :meth:`jumps` too.
 
     Parameters
     ----------
@@ -54,6 +56,11 @@ class TrajectoryModel(nn.Module, ABC):
     n_noise = 0
     #: Whether :meth:`fit` gives the final parameters, with no training loop.
     closed_form = False
+    #: Whether one evaluation gives all P frames, and training fits them all; else they are a
+    #: roll-out, and training fits the next frame.
+    at_once = False
+    #: Whether rotations and reflections of a window do the same to what is predicted.
+    equivariant = True
 
     def __init__(self, spec: ModelSpec):
         super().__init__()
@@ -80,8 +87,21 @@ class TrajectoryModel(nn.Module, ABC):
 
     @property
     def segment(self) -> int:
-        """Frames before the last in the stretches that it is trained on (``WindowSet.history``)."""
-        return self.history
+        """Frames before the last in the stretches that it is trained on (``WindowSet.history``).
+
+        Those of its window, and those before the last that it predicts.
+        """
+        return self.history + self.horizon - 1
+
+    @property
+    def trained_frames(self) -> int:
+        """Frames after a window that training fits: P if they come at once, else the next one."""
+        return self.horizon if self.at_once else 1
+
+    @property
+    def trained_on_torsions(self) -> bool:
+        """Whether training fits turns of rotatable bonds, or positions."""
+        return self.kinematics == "articulated"
 
     @property
     def jump_frames(self) -> int | None:
@@ -124,14 +144,41 @@ class TrajectoryModel(nn.Module, ABC):
         """
         return self.jump(window, base)
 
-    def forward(self, window: Tensor) -> Tensor:
-        """Predict ``(..., P, n_atoms, 3)`` from a window; P > 1 is a roll-out of jumps."""
-        frames = []
-        for _ in range(self.horizon):
-            frame, _ = self.jump(window, window[..., -1, :, :])
+    def jumps(self, window: Tensor, base: Tensor, noise: Tensor | None = None):
+        """Predict all P frames as moves of ``base``; here a roll-out of jumps, each to the next.
+
+        A propagator jumps to the last of them, by :attr:`jump_frames` intervals.
+
+        Parameters
+        ----------
+        window : Tensor, ``(..., T, n_atoms, 3)``
+        base : Tensor, ``(..., n_atoms, 3)``
+            As for :meth:`jump`.
+        noise : Tensor, ``(..., n_noise)``, optional
+            To draw the first jump by.
+
+        Returns
+        -------
+        frames : Tensor, ``(..., P, n_atoms, 3)``
+            In the dtype of ``base``.
+        rotations : Tensor, ``(..., P, n_atoms, 3, 3)``
+            From ``base`` to each.
+        """
+        if noise is None:
+            frame, rotation = self.jump(window, base)
+        else:
+            frame, rotation = self.draw_jump(window, base, noise)
+        frames, rotations = [frame], [rotation]
+        for _ in range(1, self.horizon):
+            window = torch.cat([window[..., 1:, :, :], frame.to(window).unsqueeze(-3)], -3)
+            frame, turned = self.jump(window, frame)
             frames.append(frame)
-            window = torch.cat([window[..., 1:, :, :], frame.unsqueeze(-3)], -3)
-        return torch.stack(frames, -3)
+            rotations.append(turned @ rotations[-1])
+        return torch.stack(frames, -3), torch.stack(rotations, -4)
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Predict ``(..., P, n_atoms, 3)`` from a window."""
+        return self.jumps(window, window[..., -1, :, :])[0]
 
     def propose(self, window: Tensor, generator: torch.Generator | None = None) -> Proposal:
         """Propose the next frames; a deterministic model ignores the generator."""
@@ -147,8 +194,13 @@ class TrajectoryModel(nn.Module, ABC):
         windows : Tensor, ``(n, T, n_atoms, 3)``
             Å.
         targets : Tensor, ``(n, n_atoms, 3)``
-            The frame after each window.
+            The frame after each window; of models that give P frames at once those,
+            ``(n, P, n_atoms, 3)``.
         """
+
+    def take_auxiliary_loss(self) -> Tensor | None:
+        """What training adds to the loss of the last evaluation, once; None where there is none."""
+        return None
 
 
 def unmoved(base: Tensor) -> Tensor:

@@ -14,18 +14,27 @@ class RigidMotion(nn.Module):
     ----------
     history : int
         T.
+    horizon : int, optional
+        P, to predict the motion from the last frame to each of P; if None, to the next.
     """
 
-    def __init__(self, history: int):
+    def __init__(self, history: int, horizon: int | None = None):
         super().__init__()
-        self.register_buffer("rotation_weights", torch.zeros(history - 1))
-        self.register_buffer("translation_weights", torch.zeros(history - 1))
+        shape = (history - 1,) if horizon is None else (horizon, history - 1)
+        self.register_buffer("rotation_weights", torch.zeros(shape))
+        self.register_buffer("translation_weights", torch.zeros(shape))
 
     def forward(self, body: ArticulatedBody, window: Tensor):
-        """Rotation vectors and translations of the molecules, each ``(..., n_molecules, 3)``."""
-        turned, shifted = self._past(body, window)
-        rotation = torch.einsum("t,...tmx->...mx", self.rotation_weights, turned)
-        return rotation, torch.einsum("t,...tmx->...mx", self.translation_weights, shifted)
+        """Rotation vectors and translations of the molecules.
+
+        Each ``(..., n_molecules, 3)``, or ``(..., P, n_molecules, 3)``.
+        """
+        weights = self.rotation_weights, self.translation_weights
+        # A matrix product serves one row of weights and P alike
+        return tuple(
+            (own @ past.flatten(-2)).unflatten(-1, past.shape[-2:])
+            for own, past in zip(weights, self._past(body, window), strict=True)
+        )
 
     def _past(self, body, window):
         """Rigid motion from the last frame to earlier ones, ``(..., T - 1, n_molecules, 3)``."""
@@ -34,14 +43,17 @@ class RigidMotion(nn.Module):
         return turned, body.centres(past) - body.centres(last)
 
     def fit(self, body: ArticulatedBody, windows: Tensor, targets: Tensor) -> None:
-        """Least squares over windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``."""
+        """Least squares over windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``, or of P frames."""
         turned, shifted = self._past(body, windows)
-        rotation, translation = body.rigid_increments(windows[:, -1], targets)
-        for buffer, step, past in (
+        if self.rotation_weights.dim() == 1:
+            targets = targets.unsqueeze(1)
+        rotation, translation = body.rigid_increments(windows[:, -1:], targets)
+        for buffer, steps, past in (
             (self.rotation_weights, rotation, turned),
             (self.translation_weights, translation, shifted),
         ):
             features = past.transpose(0, 1).flatten(1).T
             # Superposed training windows have no rigid motion to learn from: predict none.
             if features.abs().max() > 1e-3:
-                buffer.copy_(shared_regression(features, step.flatten()))
+                for weights, step in zip(torch.atleast_2d(buffer), steps.unbind(1), strict=True):
+                    weights.copy_(shared_regression(features, step.flatten()))

@@ -28,9 +28,9 @@ LARGEST_DISPLACEMENT = 1.0e3
 
 
 class JumpCall(nn.Module):
-    """``model.draw_jump`` as a ``forward``, which is what `torch.jit.trace` takes.
+    """``model.jumps`` as a ``forward``, which is what `torch.jit.trace` takes.
 
-    A deterministic model with a horizon of several frames is rolled out: each jump feeds the next.
+    Of a horizon of several frames it gives the last, whether they come at once or by a roll-out.
     """
 
     def __init__(self, model):
@@ -38,12 +38,9 @@ class JumpCall(nn.Module):
         self.model = model
 
     def forward(self, window, base, noise):
-        """See ``TrajectoryModel.draw_jump``; the frame is `jump_frames` intervals ahead."""
-        frame, rotations = self.model.draw_jump(window, base, noise)
-        for _ in range(1, self.model.horizon):
-            window = torch.cat([window[1:], frame.to(window).unsqueeze(0)])
-            frame, turned = self.model.jump(window, frame)
-            rotations = turned @ rotations
+        """See ``TrajectoryModel.jumps``; the frame is `jump_frames` intervals ahead."""
+        frames, turned = self.model.jumps(window, base, noise)
+        frame, rotations = frames[-1], turned[-1]
         if frame.shape != base.shape:  # which might broadcast to all atoms on one spot
             raise ValueError(
                 f"The model made a frame of shape {tuple(map(int, frame.shape))}, expected "

@@ -19,7 +19,7 @@ from ._progress import StepsBar
 from ._proposal_task import ProposalTask
 from ._record import Record
 from ._stop_early import StopEarly
-from ._tasks import PositionTask, TorsionTask
+from ._tasks import PositionTask, TorsionTask, split
 
 # Windows that least squares sees, and that validation looks at: more change nothing that counts.
 # Of large molecules fewer, with that many atoms in all their frames: they must fit in memory.
@@ -45,7 +45,8 @@ def train(
 
     The closed-form part is set by least squares first; a model that has nothing else is done then.
     Others are trained on torsions if they turn rotatable bonds, else on positions; those with a
-    density by maximum likelihood, on windows as long as :attr:`TorsionProposal.segment`.
+    density by maximum likelihood. Windows are as long as the model's ``segment``: longer than its
+    own if it predicts several frames.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ def _run(trainer, task, loaders, checkpoint):
 def _task(model):
     if model.has_density:
         return ProposalTask
-    return TorsionTask if model.kinematics == "articulated" else PositionTask
+    return TorsionTask if model.trained_on_torsions else PositionTask
 
 
 def _average(decay, averaged, current, count):
@@ -178,13 +179,16 @@ def _fit(model, windows, config, accelerator):
     # Each process its own
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
     fitted = windows.subset(windows.at_most(_FITTED, _FITTED_ATOMS))
-    window, target = fitted.take(slice(None))
-    frames = torch.cat([window, target[:, None]], 1).to(device)
-    del window, target
+    frames = fitted.take_stretches(slice(None)).to(device)
     if config.time_reversal:
         # Side by side, so that a part of the windows is the same part in both directions
         frames = torch.stack([frames, frames.flip(1)], 1).flatten(0, 1)
-    model.to(device).fit(frames[:, :-1], frames[:, -1])
+    if model.has_density:
+        # Whenever it draws for, the last frames are among those to come.
+        model.to(device).fit(frames[:, :-1], frames[:, -1])
+        return
+    window, following = split(frames, model)
+    model.to(device).fit(window, following if model.at_once else following[:, 0])
 
 
 def _training_numbers(task, trainer):

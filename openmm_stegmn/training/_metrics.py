@@ -13,7 +13,7 @@ _ATOMS = 5_000_000
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Errors of a model's next frame."""
+    """Errors of the frame that a model jumps to: the last of its horizon."""
 
     torsion_rmse: tuple
     """Root mean square of each rotatable bond's error on the circle, degrees."""
@@ -40,17 +40,29 @@ class Accuracy:
 def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accuracy:
     """Compare predicted frames with what followed.
 
-    Every frame of a window, the target and the prediction are superposed (mass-weighted) on the
-    last frame of the window first: whole-molecule diffusion is not what is judged.
+    What is compared is the frame that a jump goes to, the last of the model's horizon. Every frame
+    of a window, the target and the prediction are superposed (mass-weighted) on the last frame of
+    the window first: whole-molecule diffusion is not what is judged.
 
     Parameters
     ----------
     model : TrajectoryModel
     windows : WindowSet
-        Moved to the device of the model.
+        Of ``model.segment`` frames, or more. Moved to the device of the model.
     batch_size : int, optional
         Windows at a time; by default 1000, of large molecules fewer.
+
+    Raises
+    ------
+    ValueError
+        If the windows are too short.
     """
+    ahead = model.history + model.horizon - 1
+    if windows.history < ahead:
+        raise ValueError(
+            f"windows of {windows.history} frames are too short for a model that reads "
+            f"{model.history} and predicts {model.horizon}: make them with history={ahead}"
+        )
     body, device = model.context.body, model.context.masses.device
     windows = windows.to(device)
     if batch_size is None:
@@ -59,8 +71,10 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
     heavy = torch.tensor([element != "H" for element in model.spec.elements], device=device)
     angle_errors, squares, distances = [], [], []
     for index in torch.arange(len(windows), device=device).split(batch_size):
-        window, target = superpose_windows(*windows.take(index), masses)
-        frame = superpose(model(window)[:, 0], window[:, -1], masses.to(window))
+        frames = windows.take_stretches(index)
+        ends = frames[:, : model.history], frames[:, ahead]
+        window, target = superpose_windows(*ends, masses)
+        frame = superpose(model(window)[:, -1], window[:, -1], masses.to(window))
         angle_errors.append(wrap_angle(body.torsions(frame) - body.torsions(target)))
         deviation = frame - target
         squares.append((deviation * deviation).mean(-1))

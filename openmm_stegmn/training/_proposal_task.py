@@ -27,7 +27,7 @@ class ProposalTask(JumpTask):
         If the windows of a set are shorter than that.
     """
 
-    def _measure(self, window, target):
+    def _measure(self, stretches):
         needed = self.model.segment
         for windows in (self.windows, self.validation):
             if windows is not None and windows.history < needed:

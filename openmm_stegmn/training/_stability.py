@@ -31,6 +31,8 @@ def measure_stability(
 ) -> list[Shape]:
     """Roll a model out from some windows, each jump reading the frames of those before.
 
+    A jump is what one evaluation gives: as many frames as the model's horizon.
+
     Parameters
     ----------
     model : TrajectoryModel
@@ -62,10 +64,10 @@ def measure_stability(
     generator = torch.Generator(device=device).manual_seed(seed)
     for count in jumps:
         for _ in range(count - done):
-            frame = model.propose(window, generator).frames[:, :1]
+            frames = model.propose(window, generator).frames
             # Far from the origin single precision loses digits.
-            frame = frame - frame.mean(-2, keepdim=True) + window[:, -1:].mean(-2, keepdim=True)
-            window = torch.cat([window[:, 1:], frame], 1)
+            frames = frames - frames.mean(-2, keepdim=True) + window[:, -1:].mean(-2, keepdim=True)
+            window = torch.cat([window, frames], 1)[:, -history:]
         done = count
         found.append(_shape(count, body, mean, window[:, -1]))
     return found

@@ -6,7 +6,7 @@ import lightning
 import torch
 from torch import nn
 
-from ..data import WindowSet, reverse_time
+from ..data import WindowSet
 from ..mechanics import superpose
 from ._config import TrainingConfig
 
@@ -15,8 +15,37 @@ from ._config import TrainingConfig
 _SAMPLE, _SAMPLE_ATOMS, _BLOCK = 4_000, 10_000_000, 250
 
 
+def split(stretches, model):
+    """Windows of a model, and the frames after them that training fits.
+
+    Parameters
+    ----------
+    stretches : Tensor, ``(n, frames, n_atoms, 3)``
+        From :meth:`WindowSet.take_stretches`.
+    model : TrajectoryModel
+
+    Returns
+    -------
+    windows : Tensor, ``(n, T, n_atoms, 3)``
+    following : Tensor, ``(n, trained_frames, n_atoms, 3)``
+
+    Raises
+    ------
+    ValueError
+        If there are not so many.
+    """
+    first, count = model.history, model.trained_frames
+    if stretches.shape[1] < first + count:
+        raise ValueError(
+            f"windows of {stretches.shape[1] - 1} frames are shorter than what the model is "
+            f"trained on, its own window of {first} and {count - 1} frames before the last that it "
+            f"predicts: make them with history={model.segment}"
+        )
+    return stretches[:, :first], stretches[:, first : first + count]
+
+
 class JumpTask(lightning.LightningModule, ABC):
-    """Fit the next frame of windows, given by number.
+    """Fit what follows windows, given by number: the next frame, or those that come at once.
 
     Numbers from ``len(windows) * variants`` on are the same backwards in time.
 
@@ -39,7 +68,7 @@ class JumpTask(lightning.LightningModule, ABC):
         device = model.context.masses.device
         with torch.no_grad():
             sample = windows.subset(windows.at_most(_SAMPLE, _SAMPLE_ATOMS))
-            self._measure(*(part.to(device) for part in sample.take(slice(None))))
+            self._measure(sample.take_stretches(slice(None)).to(device))
 
     @property
     def variants(self) -> int:
@@ -47,12 +76,12 @@ class JumpTask(lightning.LightningModule, ABC):
         return 1
 
     @abstractmethod
-    def _measure(self, window, target):
-        """Set the scales of the loss."""
+    def _measure(self, stretches):
+        """Set the scales of the loss, from windows and what follows them ``(n, frames, N, 3)``."""
 
     @abstractmethod
-    def loss(self, window, target):
-        """Loss of windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``."""
+    def loss(self, window, following):
+        """Loss of windows ``(n, T, N, 3)`` and frames after them ``(n, P, N, 3)``."""
 
     def on_fit_start(self):
         """Move the frames to where the model is."""
@@ -63,6 +92,9 @@ class JumpTask(lightning.LightningModule, ABC):
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""
         loss = self.loss(*self.example(self.windows, index))
+        auxiliary = self.model.take_auxiliary_loss()
+        if auxiliary is not None:
+            loss = loss + auxiliary
         self.log("loss", loss, prog_bar=True, logger=False)
         return loss
 
@@ -74,13 +106,11 @@ class JumpTask(lightning.LightningModule, ABC):
         )
 
     def example(self, windows, index):
-        """What a loss takes: windows and targets of some numbers."""
+        """What a loss takes: windows and what follows them, of some numbers."""
         count = len(windows)
-        window, target = windows.take(index % count)
+        stretches = windows.take_stretches(index % count)
         backwards = (index >= count)[:, None, None, None]
-        mirrored, before = reverse_time(window, target)
-        window = torch.where(backwards, mirrored, window)
-        return window, torch.where(backwards[:, 0], before, target)
+        return split(torch.where(backwards, stretches.flip(1), stretches), self.model)
 
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""
@@ -97,29 +127,32 @@ class JumpTask(lightning.LightningModule, ABC):
 
 
 class PositionTask(JumpTask):
-    r"""Fit positions: :math:`\sum_i |\hat x_i - x_i|^2 / s_i`.
+    r"""Fit positions: :math:`\sum_i |\hat x_i - x_i|^2 / s_i`, averaged over the frames.
 
     Each atom counts relative to :math:`s_i`, what the model leaves of it before training: least
     squares leaves hundred times more of a hydrogen than of a carbon. A model that superposes its
     windows is compared after superposing, without the rigid motion that it adds.
     """
 
-    def _measure(self, window, target):
+    def _measure(self, stretches):
         error = torch.cat([
-            self._deviation(w, t).square().mean(-1)
-            for w, t in zip(window.split(_BLOCK), target.split(_BLOCK), strict=True)
+            self._deviation(*split(block, self.model)).square().mean(-1)
+            for block in stretches.split(_BLOCK)
         ])  # fmt: skip
-        self.register_buffer("scale", error.mean(0).clamp_min(1e-12))
+        self.register_buffer("scale", error.mean((0, 1)).clamp_min(1e-12))
 
-    def _deviation(self, window, target):
-        model, last = self.model, window[:, -1]
-        if not model.superposed:
-            return model(window)[:, 0] - target
-        return model.inner_jump(window) - superpose(target, last, model.context.masses.to(last))
+    def _deviation(self, window, following):
+        model = self.model
+        if model.superposed:
+            predicted = model.inner_jump(window).reshape(following.shape)
+            return predicted - _superposed(model, window, following)
+        if model.at_once:
+            return model(window) - following
+        return model.jump(window, window[:, -1])[0].unsqueeze(1) - following
 
-    def loss(self, window, target):
-        """Mean over atoms of the square deviation, relative to that before training."""
-        return (self._deviation(window, target).square().mean(-1) / self.scale).mean()
+    def loss(self, window, following):
+        """Mean over frames and atoms of the square deviation, relative to that before training."""
+        return (self._deviation(window, following).square().mean(-1) / self.scale).mean()
 
 
 class TorsionTask(JumpTask):
@@ -127,30 +160,34 @@ class TorsionTask(JumpTask):
 
     The loss has two terms, each relative to what the last frame as the prediction would give:
     :math:`\sum_b (1 - \cos(\hat{Δq}_b - Δq_b))`, in which every bond counts the same, and the mean
-    square distance of the moved atoms from the next frame, superposed on the last, in which a bond
-    counts by what it moves. The latter keeps the ends of a chain in place, where bond angles change
-    too and the true increments alone would swing them. The model needs a method ``increments``.
+    square distance of the moved atoms from the frame to come, superposed on the last, in which a
+    bond counts by what it moves. The latter keeps the ends of a chain in place, where bond angles
+    change too and the true increments alone would swing them. Both are averaged over the frames.
+    The model needs a method ``increments``.
     """
 
-    def _measure(self, window, target):
-        last, target = window[:, -1], self._superposed(window, target)
+    def _measure(self, stretches):
+        window, following = split(stretches, self.model)
+        last, target = window[:, -1:], _superposed(self.model, window, following)
         angles = self._true_increments(last, target)
-        self.register_buffer("angle_scale", (1 - torch.cos(angles)).mean(0).clamp_min(1e-6))
+        self.register_buffer("angle_scale", (1 - torch.cos(angles)).mean((0, 1)).clamp_min(1e-6))
         self.register_buffer("position_scale", (target - last).square().mean().clamp_min(1e-6))
 
-    def loss(self, window, target):
-        """Both terms, averaged over bonds and over atoms."""
-        body, last = self.model.context.body, window[:, -1]
-        angles, predicted = self._true_increments(last, target), self.model.increments(window)
+    def loss(self, window, following):
+        """Both terms, averaged over frames, bonds and atoms."""
+        body, last = self.model.context.body, window[:, -1:]
+        angles = self._true_increments(last, following)
+        predicted = self.model.increments(window).reshape(angles.shape)
         on_circle = ((1 - torch.cos(predicted - angles)) / self.angle_scale).mean()
-        moved, _ = body.move(last, predicted)
-        distance = (moved - self._superposed(window, target)).square().mean()
+        moved, _ = body.move(last.expand_as(following), predicted)
+        distance = (moved - _superposed(self.model, window, following)).square().mean()
         return on_circle + distance / self.position_scale
 
-    def _true_increments(self, last, target):
+    def _true_increments(self, last, following):
         body = self.model.context.body
-        return body.torsions(target) - body.torsions(last)
+        return body.torsions(following) - body.torsions(last)
 
-    def _superposed(self, window, target):
-        last = window[:, -1]
-        return superpose(target, last, self.model.context.masses.to(last))
+
+def _superposed(model, window, following):
+    last = window[:, -1:]
+    return superpose(following, last, model.context.masses.to(last))

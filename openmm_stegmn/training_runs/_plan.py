@@ -26,7 +26,7 @@ class TrainingPlan:
     model: object
     """TrajectoryModel; its initial weights depend on the seed alone."""
     windows: dict[str, WindowSet]
-    """``training``, ``validation`` and ``test``. Of a proposal as long as its longest time."""
+    """``training``, ``validation`` and ``test``, as long as the model's ``segment``."""
     start: object = None
     """TrajectoryModel whose weights it has, or None."""
 
@@ -73,10 +73,11 @@ def _architecture(settings, start, interval) -> dict:
     if start is not None:
         spec = start.spec
         return {
-            "architecture": spec.architecture, "history": spec.history, "config": spec.config
+            "architecture": spec.architecture, "history": spec.history, "horizon": spec.horizon,
+            "config": spec.config,
         }  # fmt: skip
     return {
-        "architecture": settings.model, "history": settings.history,
+        "architecture": settings.model, "history": settings.history, "horizon": settings.horizon,
         "config": _config(settings, interval),
     }  # fmt: skip
 

@@ -11,6 +11,8 @@ from ..training import TrainingConfig, choose_device
 #: What a model may be for, and the architecture that is trained where none is named.
 TARGETS = {"jump": "stegmn", "proposal": "stegmn-proposal"}
 _OF_ARCHITECTURE = ("times", "components", "block")
+#: Frames that one evaluation predicts, of architectures that are made for several; else 1.
+HORIZONS = {"egno": 5, "egno-rigid": 5, "eghno": 5}
 # Of proposals alone
 _OF_PROPOSALS = (*_OF_ARCHITECTURE, "fine_tune")
 
@@ -31,6 +33,9 @@ class TrainSettings:
     history: int | None = None
     """Frames in a window; if None, 10 of a jump and 1 of a proposal. Moves from one frame are
     exact; a proposal with more is for stochastic dynamics, whose bias is not corrected."""
+    horizon: int | None = None
+    """Of a jump: frames that one evaluation predicts, to the last of which a jump goes; if None, 5
+    of ``egno``, ``egno-rigid`` and ``eghno``, else 1."""
     frame_interval: float | None = None
     """Time between the frames of a window, ps: a multiple of that of the trajectories, which it is
     if None."""
@@ -60,7 +65,7 @@ class TrainSettings:
         if self.target not in TARGETS:
             raise ValueError(f"target {self.target!r}: expected {' or '.join(TARGETS)}")
         if self.start is not None:
-            own = {"model", "history", *_OF_ARCHITECTURE}
+            own = {"model", "history", "horizon", *_OF_ARCHITECTURE}
             given = sorted(name for name in own if getattr(self, name) is not None)
             if given or self.config:
                 raise ValueError(
@@ -77,6 +82,10 @@ class TrainSettings:
                 raise ValueError(
                     f"{' and '.join(map(_words, given))}: only for target proposal, not for jump"
                 )
+        elif self.horizon not in (None, 1):
+            raise ValueError(
+                f"horizon {self.horizon}: only for target jump; times are what a proposal learns"
+            )
         elif self.fine_tune is not None and self.history not in (None, 1):
             raise ValueError(
                 f"history {self.history} with fine tune {self.fine_tune}: only moves from one "
@@ -84,9 +93,13 @@ class TrainSettings:
             )
         if self.history is None and self.start is None:
             object.__setattr__(self, "history", 10 if self.target == "jump" else 1)
+        if self.horizon is None and self.start is None:
+            object.__setattr__(self, "horizon", HORIZONS.get(self.model, 1))
         if self.times is not None:
             object.__setattr__(self, "times", tuple(float(time) for time in self.times))
-        for name in ("history", "components", "block", "fine_tune", "devices", "nodes"):
+        for name in (
+            "history", "horizon", "components", "block", "fine_tune", "devices", "nodes"
+        ):  # fmt: skip
             _check(name, [getattr(self, name)], lambda x: x >= 1, "at least 1")
         _check("free_jumps", [self.free_jumps], lambda x: x >= 0, "0 or more")
         for name, values in (("times", self.times or ()), ("frame_interval", [self.frame_interval]),

@@ -84,6 +84,25 @@ def test_a_jump_model_runs(folder):
     assert_refused(again, " was made by a jump, which")
 
 
+@pytest.mark.parametrize(("name", "horizon"), [("egno", None), ("egno-rigid", 3)])
+def test_egno_predicts_several_frames_at_once(folder, name, horizon):
+    options = ("--steps", "2", "--batch-size", "8", "--free-jumps", "10", "--history", "2",
+               "--option", "hidden=8", "--option", "layers=1")  # fmt: skip
+    options += () if horizon is None else ("--horizon", horizon)
+    result = invoke("--model", name, *options)
+    assert result.exit_code == 0, result.output
+    assert f"│ {name} " in result.stdout and "│ linear-ar " in result.stdout
+    model = load_model("model.safetensors")
+    assert (model.spec.architecture, model.horizon) == (name, horizon or 5)
+    if name == "egno":
+        return  # it keeps no constraints
+    ran = run_with(result, "--length", "1", "--md-frames", "4", "--equilibration", "0.1",
+                   "--guard", "none")  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    jumps = json.loads((folder / "alanine-dipeptide-hybrid" / "summary.json").read_text())["jumps"]
+    assert jumps["accepted"] == jumps["attempted"] > 3
+
+
 def test_a_proposal_runs_exactly(folder):
     result = invoke(
         *PROPOSAL, *QUICK, "--output", "mine.safetensors", "--block", "3", "--fine-tune", "2"
@@ -137,7 +156,7 @@ def test_defaults_are_those_of_the_settings():
     options = {name: each.default for name, each in inspect.signature(train).parameters.items()}
     settings, config = TrainSettings(), TrainingConfig()
     for name, section in _SECTION.items():
-        if section != "data" and name not in ("model", "history"):
+        if section != "data" and name not in ("model", "history", "horizon"):
             assert options[name] == getattr(config if section else settings, name)
     of_run = inspect.signature(app.registered_commands[0].callback).parameters
     for name in ("forcefield", "constraints", "temperature"):

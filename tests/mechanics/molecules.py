@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from openmm_stegmn.mechanics import ArticulatedBody
-from openmm_stegmn.models import ModelSpec, build_model
+from openmm_stegmn.models import MODELS, ModelSpec, StateModel, build_model
 
 MASS = {"H": 1.008, "C": 12.01, "O": 16.0, "Na": 22.99}
 
@@ -152,12 +152,20 @@ def random_rotation(seed=0, reflect=False):
 
 
 SMALL_STEGMN = {"hidden": 8, "channels": 4, "layers": 1, "heads": 2, "radial": 6}
+SMALL_NETWORK = {"hidden": 8, "layers": 2, "type_features": 4, "pair_features": 4}
+
+
+def small_config(name):
+    """Options of a registered model that make it quick."""
+    if name == "stegmn":
+        return SMALL_STEGMN
+    return SMALL_NETWORK if MODELS[name][0] is StateModel else {}
 
 
 def perturbed_model(molecule, name, history=4, seed=0, scale=0.3, **changes):
     """A model whose weights are all random, none of them zero as before training."""
     torch.manual_seed(seed)
-    config = (SMALL_STEGMN if name == "stegmn" else {}) | changes.pop("config", {})
+    config = small_config(name) | changes.pop("config", {})
     model = build_model(molecule.spec(name, history, config=config, **changes))
     with torch.no_grad():
         for part, tensor in model.state_dict().items():

@@ -7,12 +7,13 @@ import torch
 from molecules import alkane, beside, perturbed_model, random_rotation, random_walk, water
 from torch import nn
 
-from openmm_stegmn.models import MODELS, build_model, load_model, save_model
+from openmm_stegmn.models import MODELS, StateModel, build_model, load_model, save_model
 
 HISTORY = 4
-# The published network bounds nothing: weights as large as the others' throw atoms so far that
-# float32 has no digits left.
-SCALE = {"stegmn-paper": 0.1}
+# Published networks bound nothing: weights as large as the others' throw atoms so far that float32
+# has no digits left.
+SCALE = {n: 0.1 for n, (kind, _) in MODELS.items() if kind is StateModel}
+SCALE |= {"stegmn-paper": 0.1, "gmn": 0.03}
 MOLECULES = {"pentane": alkane(5), "butane and water": beside(alkane(4), water())}
 # Equilibrium, for which a density is by default, has no window.
 REQUIRED = {"stegmn-proposal": {"lags": [1, 3, 10], "lag": 3}}
@@ -22,11 +23,16 @@ VARIANTS = {
     "stegmn elastic": ("stegmn", {"kinematics": "elastic"}),
     "stegmn elastic, not superposed": ("stegmn", {"kinematics": "elastic", "superposed": False}),
     "stegmn cartesian": ("stegmn", {"kinematics": "cartesian"}),
+    "egno, trajectory to trajectory": ("egno", {"states": HISTORY, "superposed": False}),
+    "egno elastic": ("egno", {"kinematics": "elastic"}),
+    "egno-rigid, not superposed": ("egno-rigid", {"superposed": False}),
 }
 
 
 @pytest.fixture(params=[*MODELS, *VARIANTS])
 def name(request):
+    if request.param in ("tfn", "se3-transformer"):
+        pytest.importorskip("e3nn")
     return request.param
 
 
@@ -50,8 +56,9 @@ def history_of(name):
 
 
 def perturbed(molecule, name, **changes):
-    scale, history = SCALE.get(name, 0.3), history_of(name)
+    history = history_of(name)
     name, config = VARIANTS.get(name, (name, REQUIRED.get(name, {})))
+    scale = SCALE.get(name, 0.3)
     constraints = to_hydrogen(molecule)
     lengths = (molecule.frame[constraints[:, 0]] - molecule.frame[constraints[:, 1]]).norm(dim=-1)
     return perturbed_model(
@@ -75,6 +82,10 @@ def assert_near(actual, expected, error=1e-9):
 def test_equivariant_to_rotation_reflection_and_translation(model, window, reflect):
     orthogonal = random_rotation(2, reflect)
     image = lambda x: x @ orthogonal.T + torch.tensor([1.0, -2.0, 3.0])  # noqa: E731
+    if not model.equivariant:
+        assert (model(image(window)) - image(model(window))).abs().max() > 1e-3
+        assert_near(model(window + 1.0), model(window) + 1.0)
+        return
     assert_near(model(image(window)), image(model(window)))
     _, rotations = model.jump(window, window[-1])
     _, turned = model.jump(image(window), image(window[-1]))
@@ -127,7 +138,8 @@ def _same_torsions(body, relabelled, order):
 def _relabel(model, other, atoms, bonds):
     state = {k: v for k, v in model.state_dict().items() if not k.startswith("context.")}
     for part, value in state.items():
-        if part.endswith("weights") and value.dim() == 2:
+        of_rigid_motion = part.startswith("rigid_motion.")
+        if part.endswith("weights") and value.dim() == 2 and not of_rigid_motion:
             n = value.shape[0]
             order = torch.as_tensor(bonds if n == len(bonds) else atoms)
             state[part] = value.reshape(n, -1, n)[order][:, :, order].reshape(value.shape)
@@ -225,7 +237,7 @@ def test_traced(model, molecule, window):
     jump = Jump(model.float().requires_grad_(False))
     other = random_walk(molecule, model.history, seed=5)
     with torch.no_grad():
-        traced = torch.jit.trace(jump, (window.float(), window[-1]))
+        traced = torch.jit.trace(jump, (window.float(), window[-1]), check_trace=False)
         frame, rotations = traced(other.float(), other[-1])
         expected = jump(other.float(), other[-1])
     assert_near(frame, expected[0], 1e-5)
@@ -262,12 +274,20 @@ def test_deterministic(model, window):
         assert proposal.log_density is None
 
 
-def test_roll_out(name, molecule, window):
-    """Several frames: each jump from a window that ends with the one before."""
+def test_several_frames(name, molecule, window):
+    """A roll-out, each jump from a window that ends with the one before; or all at once."""
     one = perturbed(molecule, name).double()
     three = perturbed(molecule, name, horizon=3).double()
-    frames = three(window)
+    frames, rotations = three.jumps(window, window[-1])
     assert frames.shape == (3, molecule.n_atoms, 3)
+    assert rotations.shape == (3, molecule.n_atoms, 3, 3)
+    assert_near(frames, three(window), 0)
+    first = three.jump(window, window[-1])
+    assert_near(first[0], frames[0], 0)
+    assert_near(first[1], rotations[0], 0)
+    if three.at_once:
+        assert (frames[1:] - frames[:-1]).abs().amax((1, 2)).min() > 1e-3
+        return
     for frame in frames:
         assert_near(frame, one(window)[0])
         window = torch.cat([window[1:], frame[None]])

@@ -111,13 +111,14 @@ def simulation(
     seed=7,
     velocities_seed=11,
     known=None,
+    constraints=app.HBonds,
     **options,
 ):
     """A Simulation that is ready to step; `model` None is linear extrapolation of torsions.
 
     `known` are options of a `KnownJump`.
     """
-    topology, system, positions = peptide()
+    topology, system, positions = peptide(constraints)
     if model is None:
         spec = spec_for(topology, system)
         model = build_model(spec) if known is None else KnownJump(spec, **known)

@@ -89,6 +89,9 @@ class Even(nn.Module):
     def log_density(self, window, turns, block, lag):
         return -math.log(2 * math.pi) * block.sum(1)
 
+    def take_auxiliary_loss(self):
+        return None
+
 
 @pytest.mark.parametrize("block", [None, 1])
 def test_loss_of_an_even_density_is_zero(windows, block):

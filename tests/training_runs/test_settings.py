@@ -22,8 +22,8 @@ def test_defaults_follow_the_target(target, model, history):
     ("values", "found"),
     [
         ({"target": "leap"}, "target 'leap': expected jump or proposal"),
-        ({"model": "stegmm"}, "'stegmm' is not registered; for target jump there are: linear,"),
-        ({"model": "stegmn-proposal"}, "is for another target; for target jump there are: linear"),
+        ({"model": "stegmm"}, "'stegmm' is not registered; for target jump there are: eghn,"),
+        ({"model": "stegmn-proposal"}, "is for another target; for target jump there are: eghn"),
         ({"target": "proposal", "model": "stegmn"}, "another target; .*: stegmn-proposal"),
         ({"times": (1,), "fine_tune": 3}, "times and fine tune: only for target proposal"),
         ({"block": 2}, "block: only for target proposal"),

@@ -1,15 +1,34 @@
 """Building blocks that the models share."""
 
 from ._bonds import BondAttention, BondMechanics, axial_torque, relative_torsions
+from ._clusters import PoolingLayer, SoftClusters
+from ._egnn import EdgeMessages, Edges, EGNNLayer
 from ._elastic_regression import ElasticRegression
+from ._fourier import (
+    FourierConvolution,
+    ScalarConvolution,
+    VectorConvolution,
+    time_embedding,
+)
 from ._graph import gather_atoms, neighbour_table, radial_basis
 from ._messages import MessageNetwork
 from ._pairs import PairInvariants
+from ._particle_graph import (
+    ParticleGraph,
+    bond_graph,
+    complete_graph,
+    pair_features,
+    radius_graph,
+)
 from ._perceptron import Perceptron
 from ._regression import LagRegression, ridge_solution, shared_regression
+from ._tensors import TensorProduct, spherical_harmonics
 
 __all__ = [
-    "BondAttention", "BondMechanics", "ElasticRegression", "LagRegression", "MessageNetwork",
-    "PairInvariants", "Perceptron", "axial_torque", "gather_atoms", "neighbour_table",
-    "radial_basis", "relative_torsions", "ridge_solution", "shared_regression",
+    "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
+    "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
+    "Perceptron", "PoolingLayer", "ScalarConvolution", "SoftClusters", "TensorProduct",
+    "VectorConvolution", "axial_torque", "bond_graph", "complete_graph", "gather_atoms",
+    "neighbour_table", "pair_features", "radial_basis", "radius_graph", "relative_torsions",
+    "ridge_solution", "shared_regression", "spherical_harmonics", "time_embedding",
 ]  # fmt: skip

@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor
 
+# Bonds up to which atoms are neighbours wherever they are, and how much nearer they count then.
+_BONDED, _NEARER = 2, 1e-3
 
-def neighbour_table(frame: Tensor, most: int) -> Tensor:
+
+def neighbour_table(frame: Tensor, most: int, hops: Tensor | None = None) -> Tensor:
     """Indices of the nearest neighbours of each atom, ``(..., n_atoms, K)``.
 
     A fixed number of neighbours keeps all shapes static and sums in a fixed order, so that results
@@ -16,6 +19,8 @@ def neighbour_table(frame: Tensor, most: int) -> Tensor:
     frame : Tensor, ``(..., n_atoms, 3)``
     most : int
         K, or the number of other atoms if that is less.
+    hops : Tensor, ``(n_atoms, n_atoms)``, optional
+        Bonds between two atoms: those at most two apart come before all others.
     """
     n = frame.shape[-2]
     if n - 1 <= most:
@@ -24,6 +29,8 @@ def neighbour_table(frame: Tensor, most: int) -> Tensor:
         table = table + (table >= atoms[:, None]).long()
         return table.expand(frame.shape[:-2] + (n, n - 1))
     distances = torch.cdist(frame, frame)
+    if hops is not None:
+        distances = torch.where(hops <= _BONDED, _NEARER * distances, distances)
     own = torch.eye(n, dtype=torch.bool, device=frame.device)
     return distances.masked_fill(own, float("inf")).topk(most, dim=-1, largest=False).indices
 

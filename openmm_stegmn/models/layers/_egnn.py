@@ -1,0 +1,106 @@
+"""Equivariant message passing with velocities, on graphs of fixed size."""
+
+import torch
+from torch import Tensor, nn
+
+from ._graph import gather_atoms
+from ._particle_graph import ParticleGraph
+from ._perceptron import Perceptron
+
+
+class Edges:
+    """What messages need of a :class:`ParticleGraph`, for all frames at once.
+
+    Parameters
+    ----------
+    graph : ParticleGraph
+        ``(B, N, K)``; its features may have frames of their own, ``(B, P, N, K, A)``.
+    """
+
+    def __init__(self, graph: ParticleGraph):
+        features = graph.features
+        self.table = graph.table
+        self.features = features if features.dim() == 5 else features.unsqueeze(1)
+        self.present = graph.present[:, None, :, :, None].to(features.dtype)
+        self.share = self.present / self.present.sum(3, keepdim=True).clamp_min(1)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Over neighbours, ``(B, P, N, K, F)`` to ``(B, P, N, F)``."""
+        return (self.present * values).sum(3)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Over neighbours; zero for a node that has none."""
+        return (self.share * values).sum(3)
+
+    def others(self, values: Tensor) -> Tensor:
+        """Values of the neighbours, ``(B, P, N, F)`` to ``(B, P, N, K, F)``."""
+        return gather_atoms(values, self.table)
+
+
+class EdgeMessages(nn.Module):
+    r"""Messages :math:`m_{ij} = φ_e(h_i, h_j, |x_{ij}|^2, e_{ij})`, with two layers.
+
+    The first one is linear in each, so that what comes from the nodes is computed once a node.
+
+    Parameters
+    ----------
+    hidden, edge_features : int
+    """
+
+    def __init__(self, hidden: int, edge_features: int):
+        super().__init__()
+        self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
+        self.edge = nn.Linear(1 + edge_features, hidden, bias=False)
+        self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+
+    def forward(self, x: Tensor, h: Tensor, edges: Edges):
+        """Separations ``(B, P, N, K, 3)`` and messages ``(B, P, N, K, hidden)``."""
+        separation = x.unsqueeze(-2) - edges.others(x)
+        square = (separation * separation).sum(-1, keepdim=True)
+        features = edges.features.expand(square.shape[:-1] + edges.features.shape[-1:])
+        inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
+        return separation, self.out(inner + self.edge(torch.cat([square, features], -1)))
+
+
+class EGNNLayer(nn.Module):
+    r"""A layer of the E(n) equivariant graph neural network with velocities.
+
+    .. math:: m_{ij} = φ_e(h_i, h_j, |x_{ij}|^2, e_{ij}), \quad
+              v_i ← φ_v(h_i) v_i + \mathrm{mean}_j\, x_{ij} φ_x(m_{ij}),
+
+    .. math:: x_i ← x_i + v_i, \quad h_i ← h_i + φ_h(h_i, \textstyle\sum_j m_{ij}),
+
+    with :math:`x_{ij} = x_i - x_j`. There are no forces before training.
+
+    Parameters
+    ----------
+    hidden, edge_features : int
+
+    References
+    ----------
+    Satorras et al. 2021, E(n) equivariant graph neural networks, eqs. 3, 6 and 7.
+    """
+
+    def __init__(self, hidden: int, edge_features: int):
+        super().__init__()
+        self.messages = EdgeMessages(hidden, edge_features)
+        self.force = Perceptron(hidden, hidden, 1, zero=True)
+        self.keep = Perceptron(hidden, hidden, 1)
+        self.update = Perceptron(2 * hidden, hidden, hidden)
+
+    def forward(self, x: Tensor, v: Tensor, h: Tensor, edges: Edges):
+        """Pass messages once, frame by frame.
+
+        Parameters
+        ----------
+        x, v : Tensor, ``(B, P, N, 3)``
+        h : Tensor, ``(B, P, N, hidden)``
+        edges : Edges
+
+        Returns
+        -------
+        x, v, h : Tensor
+        """
+        separation, message = self.messages(x, h, edges)
+        v = self.keep(h) * v + edges.mean(separation * self.force(message))
+        return x + v, v, h + self.update(torch.cat([h, edges.sum(message)], -1))

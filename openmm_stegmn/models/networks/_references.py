@@ -1,0 +1,109 @@
+"""Simple references: linear dynamics, the radial field, and a network that is not equivariant."""
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import EdgeMessages, Edges, ParticleGraph, Perceptron
+from ._interface import StateNetwork, state_network
+
+
+@state_network("linear-dynamics")
+class LinearDynamics(StateNetwork):
+    r"""Free flight: :math:`x_p = x + t_p v`, with learned times.
+
+    Before training frame p is p + 1 intervals ahead: that of velocities per interval.
+    """
+
+    closed_form = True
+
+    def __init__(self, node_features: int, edge_features: int, **sizes):
+        super().__init__(node_features, edge_features, **sizes)
+        self.time = nn.Parameter(torch.arange(1.0, self.horizon + 1))
+
+    def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
+        """Positions along straight lines."""
+        return x + self.time[:, None, None] * v, v.expand(-1, self.horizon, -1, -1)
+
+    @torch.no_grad()
+    def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
+        """The times that have the least square error."""
+        along = (following - x[:, -1:]) * v[:, -1:]
+        self.time.copy_(along.sum((0, 2, 3)) / v[:, -1].square().sum())
+
+
+class RadialFieldLayer(nn.Module):
+    r""":math:`v_i ← φ_v(|v_i|) v_i + \mathrm{mean}_j\, x_{ij} \tanh φ(|x_{ij}|, e_{ij})`."""
+
+    def __init__(self, hidden: int, edge_features: int):
+        super().__init__()
+        self.force = Perceptron(1 + edge_features, hidden, 1, zero=True)
+        self.keep = Perceptron(1, hidden, 1)
+
+    def forward(self, x: Tensor, v: Tensor, edges: Edges):
+        """Positions and velocities ``(B, P, N, 3)``."""
+        separation = x.unsqueeze(-2) - edges.others(x)
+        distance = torch.sqrt((separation * separation).sum(-1, keepdim=True) + 1e-12)
+        features = edges.features.expand(distance.shape[:-1] + edges.features.shape[-1:])
+        speed = torch.sqrt((v * v).sum(-1, keepdim=True) + 1e-6)
+        field = torch.tanh(self.force(torch.cat([distance, features], -1)))
+        v = self.keep(speed) * v + edges.mean(separation * field)
+        return x + v, v
+
+
+@state_network("radial-field")
+class RadialField(StateNetwork):
+    r"""Equivariant flows of distances alone, with no features of nodes, from a state to a frame.
+
+    Each layer adds :math:`v_i` to the position.
+
+    References
+    ----------
+    Köhler et al. 2019, Equivariant flows.
+    """
+
+    gives_trajectory = False
+
+    def __init__(self, node_features: int, edge_features: int, **sizes):
+        super().__init__(node_features, edge_features, **sizes)
+        self.layers = nn.ModuleList(
+            RadialFieldLayer(self.hidden, edge_features) for _ in range(self.n_layers)
+        )
+
+    def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
+        """The frame after all layers."""
+        edges = Edges(graph)
+        for layer in self.layers:
+            x, v = layer(x, v, edges)
+        return x, v
+
+
+@state_network("mpnn")
+class MessagePassing(StateNetwork):
+    """Message passing with coordinates as features, which is not equivariant to rotation.
+
+    References
+    ----------
+    Gilmer et al. 2017, Neural message passing for quantum chemistry; "GNN" in the tables of
+    Satorras et al. 2021 and Xu et al. 2024.
+    """
+
+    equivariant = False
+
+    def __init__(self, node_features: int, edge_features: int, **sizes):
+        super().__init__(node_features, edge_features, **sizes)
+        hidden, each = self.hidden, range(self.n_layers)
+        self.embed = nn.Linear(node_features + 6, hidden)
+        self.messages = nn.ModuleList(EdgeMessages(hidden, edge_features) for _ in each)
+        self.update = nn.ModuleList(Perceptron(2 * hidden, hidden, hidden) for _ in each)
+        self.decode = Perceptron(hidden, hidden, 6 * self.horizon, zero=True)
+
+    def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
+        """Displacements and changes of velocity, read off the features."""
+        edges = Edges(graph)
+        h = self.embed(torch.cat([h.unsqueeze(1), x, v], -1))
+        for messages, update in zip(self.messages, self.update, strict=True):
+            _, message = messages(x, h, edges)
+            h = h + update(torch.cat([h, edges.mean(message)], -1))
+        out = self.decode(h).unflatten(-1, (2, self.horizon, 3)).squeeze(1)
+        shift, kick = out.permute(2, 0, 3, 1, 4)
+        return x + shift, v + kick

@@ -1,0 +1,78 @@
+"""Physics that can be solved on paper: free flight, a spring, and sticks that stay rigid."""
+
+import pytest
+import torch
+
+from openmm_stegmn.models import STATE_NETWORKS
+from openmm_stegmn.models.layers import complete_graph
+from openmm_stegmn.models.networks import GMN, LinearDynamics
+
+PAIR = complete_graph(torch.ones(2, 2, 1))
+
+
+def train(network, inputs, target, steps, rate):
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss = (network(*inputs)[0] - target).square().mean()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return loss.item()
+
+
+def test_linear_dynamics_is_exact_for_free_particles():
+    torch.manual_seed(0)
+    times = torch.tensor([0.3, 0.9, 2.0])
+    x, v = torch.randn(50, 1, 4, 3), torch.randn(50, 1, 4, 3)
+    network = LinearDynamics(1, 1, horizon=3)
+    frames, velocities = network(x, v, torch.zeros(50, 4, 1), complete_graph(torch.ones(4, 4, 1)))
+    torch.testing.assert_close(frames, x + torch.arange(1.0, 4)[:, None, None] * v)
+    torch.testing.assert_close(velocities, v.expand(-1, 3, -1, -1))
+    inputs = x, v, torch.zeros(50, 4, 1), complete_graph(torch.ones(4, 4, 1))
+    network.fit(x, v, x + times[:, None, None] * v)
+    torch.testing.assert_close(network(*inputs)[0], x + times[:, None, None] * v)
+
+
+def spring(count, times, seed=0):
+    """Two particles on a harmonic spring of length zero: states, and frames at some times."""
+    generator = torch.Generator().manual_seed(seed)
+    x, v = (torch.randn(count, 1, 2, 3, generator=generator) for _ in range(2))
+    centre, drift = x.mean(2, keepdim=True), v.mean(2, keepdim=True)
+    time = torch.tensor(times)[:, None, None]
+    return x, v, centre + drift * time + (x - centre) * time.cos() + (v - drift) * time.sin()
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "steps"),
+    [("egnn", [0.8], 250), ("radial-field", [0.8], 250), ("egno", [0.2, 0.4, 0.6, 0.8], 120)],
+)
+def test_a_spring_is_learned(name, times, steps):
+    torch.manual_seed(0)
+    x, v, target = spring(200, times)
+    network = STATE_NETWORKS[name](1, 1, hidden=16, layers=2, horizon=len(times))
+    speed = v.norm(dim=-1).movedim(1, -1)
+    train(network, (x, v, speed, PAIR), target, steps, 1e-2)
+    x, v, target = spring(500, times, seed=1)
+    speed = v.norm(dim=-1).movedim(1, -1)
+    error = (network(x, v, speed, PAIR)[0] - target).square().mean()
+    straight = (x + torch.tensor(times)[:, None, None] * v - target).square().mean()
+    assert error < 0.02 * straight
+
+
+def test_gmn_keeps_sticks_hinges_and_stars():
+    torch.manual_seed(0)
+    pairs = [(0, 1), (2, 3), (3, 4), (5, 6), (5, 7), (5, 8)]
+    network = GMN(1, 1, hidden=8, layers=3, n_nodes=10, constraints=pairs).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    x, v = torch.randn(5, 1, 10, 3).double(), torch.randn(5, 1, 10, 3).double()
+    graph = complete_graph(torch.ones(10, 10, 1).double())
+    frames, _ = network(x, v, torch.zeros(5, 10, 1).double(), graph)
+    first, second = torch.tensor(pairs).T
+    lengths = [(f[..., first, :] - f[..., second, :]).norm(dim=-1) for f in (x, frames)]
+    torch.testing.assert_close(lengths[1], lengths[0], atol=1e-12, rtol=0)
+    assert (frames - x).norm(dim=-1).min() > 1e-3
+    assert not any(name.startswith("forest") for name in network.state_dict())
