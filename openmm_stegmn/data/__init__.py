@@ -1,6 +1,12 @@
 """Trajectories in: descriptions of molecules, readers, and windows of frames."""
 
 from ._archives import DAMAGED, different_settings, write_archive
+from ._charged_particles import (
+    ChargedParticles,
+    ChargedParticleSettings,
+    charged_particles,
+    simulate_charged_particles,
+)
 from ._held_out import hold_out
 from ._md17 import MoleculeTrajectory, frames_needed, guess_bonds, split_windows
 from ._md17_files import TrajectoryFileError, find_md17, read_md17
@@ -14,11 +20,12 @@ from ._windows import WindowSet, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
-    "DAMAGED", "MD17_MOLECULES", "MEMORY", "MoleculeTrajectory", "StoredFrames", "Trajectory",
-    "TrajectoryFileError", "WindowSet", "XtbSettings", "check_same_interval", "describe_molecule",
+    "DAMAGED", "MD17_MOLECULES", "MEMORY", "ChargedParticleSettings", "ChargedParticles",
+    "MoleculeTrajectory", "StoredFrames", "Trajectory", "TrajectoryFileError", "WindowSet",
+    "XtbSettings", "charged_particles", "check_same_interval", "describe_molecule",
     "different_settings", "find_md17", "frames_needed", "frames_of", "generate_trajectories",
     "guess_bonds", "hold_out", "langevin_context", "md17_elements", "md17_name", "md17_structure",
-    "read_md17", "read_trajectories", "record_training_data",
-    "record_trajectory", "simulate_replica", "simulate_replicas",
-    "split_windows", "steps_between", "superpose_windows", "write_archive",
+    "read_md17", "read_trajectories", "record_training_data", "record_trajectory",
+    "simulate_charged_particles", "simulate_replica", "simulate_replicas", "split_windows",
+    "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip
