@@ -12,20 +12,24 @@ from ._md17 import MoleculeTrajectory, frames_needed, guess_bonds, split_windows
 from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
+from ._motion_capture import MotionTrials, read_motion
+from ._protein import ADK_CORE, ProteinTrajectory, read_protein
 from ._record import record_training_data, record_trajectory
 from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
+from ._skeleton import Bone, MotionFileError, Skeleton, read_amc, read_asf
 from ._stored_frames import StoredFrames
 from ._trajectories import MEMORY, Trajectory, check_same_interval, frames_of, read_trajectories
 from ._windows import WindowSet, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
-    "DAMAGED", "MD17_MOLECULES", "MEMORY", "ChargedParticleSettings", "ChargedParticles",
-    "MoleculeTrajectory", "StoredFrames", "Trajectory", "TrajectoryFileError", "WindowSet",
-    "XtbSettings", "charged_particles", "check_same_interval", "describe_molecule",
+    "ADK_CORE", "DAMAGED", "MD17_MOLECULES", "MEMORY", "Bone", "ChargedParticleSettings",
+    "ChargedParticles", "MoleculeTrajectory", "MotionFileError", "MotionTrials",
+    "ProteinTrajectory", "Skeleton", "StoredFrames", "Trajectory", "TrajectoryFileError",
+    "WindowSet", "XtbSettings", "charged_particles", "check_same_interval", "describe_molecule",
     "different_settings", "find_md17", "frames_needed", "frames_of", "generate_trajectories",
     "guess_bonds", "hold_out", "langevin_context", "md17_elements", "md17_name", "md17_structure",
-    "read_md17", "read_trajectories", "record_training_data", "record_trajectory",
-    "simulate_charged_particles", "simulate_replica", "simulate_replicas", "split_windows",
-    "steps_between", "superpose_windows", "write_archive",
+    "read_amc", "read_asf", "read_md17", "read_motion", "read_protein", "read_trajectories",
+    "record_training_data", "record_trajectory", "simulate_charged_particles", "simulate_replica",
+    "simulate_replicas", "split_windows", "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip
