@@ -27,15 +27,33 @@ from ._sampling_models import ProposalJob
 from ._sampling_molecules import SAMPLING_MOLECULES
 from ._sampling_settings import SamplingSettings
 from ._sampling_table import proposal_table, sampling_tables
+from ._state_benchmarks import run_states
+from ._state_job import StateErrors, StateJob, measure_states
+from ._state_models import PROTOCOLS, STATE_MODELS, StateModel, StateProtocol
+from ._state_molecules import MoleculeSource, ProteinSource
+from ._state_settings import StateSettings
+from ._state_sources import MotionSource, NBodySource, StateSource
+from ._state_table import state_tables
+from ._surroundings import (
+    ChargedSurroundings,
+    JointSurroundings,
+    MoleculeSurroundings,
+    ProteinSurroundings,
+    most_neighbours,
+)
 from ._table import BenchmarkTable, benchmark_tables
 
 __all__ = [
     "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS",
-    "SAMPLING_MOLECULES", "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise",
-    "MD17Job", "MD17Settings", "MissingDataError", "NoiseFloor", "PeptideDynamics",
-    "PeptideSettings", "PeptideTrajectories", "PositionErrors", "ProposalJob", "Record",
-    "RecordFile", "RecordsError", "SamplingSettings", "benchmark_tables", "circular_mean",
-    "circular_variance", "make_records", "md17_trajectories", "peptide_system", "peptide_tables",
-    "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames", "run_md17",
-    "run_peptides", "run_sampling", "sampling_tables", "training_replicas",
+    "PROTOCOLS", "SAMPLING_MOLECULES", "STATE_MODELS", "TRUE_TORSIONS", "BenchmarkTable",
+    "ChargedSurroundings", "EnergyMeter", "EnergyRise", "JointSurroundings", "MD17Job",
+    "MD17Settings", "MissingDataError", "MoleculeSource", "MoleculeSurroundings", "MotionSource",
+    "NBodySource", "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories",
+    "PositionErrors", "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile",
+    "RecordsError", "SamplingSettings", "StateErrors", "StateJob", "StateModel", "StateProtocol",
+    "StateSettings", "StateSource", "benchmark_tables", "circular_mean", "circular_variance",
+    "make_records", "md17_trajectories", "measure_states", "most_neighbours", "peptide_system",
+    "peptide_tables", "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames",
+    "run_md17", "run_peptides", "run_sampling", "run_states", "sampling_tables", "state_tables",
+    "training_replicas",
 ]  # fmt: skip
