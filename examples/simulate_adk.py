@@ -26,7 +26,7 @@ from openmm import app, unit
 from openmm_stegmn.atomic_files import write_atomically
 from openmm_stegmn.systems import choose_platform
 
-TIME_STEP, FRAME = 0.004, 10.0  # ps
+TIME_STEP = 0.004  # ps
 
 
 def main():
@@ -43,12 +43,12 @@ def main():
     simulation, done = start(topology, system, positions, options)
     platform = simulation.context.getPlatform().getName()
     print(f"{topology.getNumAtoms()} atoms on {platform}, from frame {done}", flush=True)
-    began, first, wanted = time.perf_counter(), done, round(options.length / FRAME)
+    began, first, wanted = time.perf_counter(), done, round(options.length / options.interval)
     while done < wanted:
         count = min(options.per_file, wanted - done)
-        write_part(simulation, options.output, done, count)
+        write_part(simulation, options.output, options.interval, done, count)
         done += count
-        speed = (done - first) * FRAME * 86.4 / (time.perf_counter() - began)
+        speed = (done - first) * options.interval * 86.4 / (time.perf_counter() - began)
         print(f"{done} of {wanted} frames, {speed:.1f} ns/day", flush=True)
 
 
@@ -57,7 +57,7 @@ def start(topology, system, positions, options):
     path = options.output / "state.xml"
     state = openmm.XmlSerializer.deserialize(path.read_text()) if path.exists() else None
     # The clock starts after equilibration.
-    done = 0 if state is None else round(state.getTime()._value / FRAME)
+    done = 0 if state is None else round(state.getTime()._value / options.interval)
     integrator = openmm.LangevinMiddleIntegrator(300, 1, TIME_STEP)
     # Noise from here on is none that was there before.
     integrator.setRandomNumberSeed(options.seed + done)
@@ -74,14 +74,14 @@ def start(topology, system, positions, options):
     return simulation, done
 
 
-def write_part(simulation, folder, first, count):
+def write_part(simulation, folder, interval, first, count):
     """Some frames in a file of their own, and where to go on from."""
     path = folder / "frames" / f"adk-{first:06d}.dcd"
     part = path.with_suffix(".part")
     with open(part, "wb") as file:
-        dcd = app.DCDFile(file, simulation.topology, FRAME * unit.picosecond)
+        dcd = app.DCDFile(file, simulation.topology, interval * unit.picosecond)
         for _ in range(count):
-            simulation.step(round(FRAME / TIME_STEP))
+            simulation.step(round(interval / TIME_STEP))
             frame = simulation.context.getState(positions=True).getPositions(asNumpy=True)
             if not np.isfinite(frame._value).all():
                 raise SystemExit(f"the simulation became unstable after frame {first}")
@@ -131,6 +131,7 @@ def parse():
     parser.add_argument("--output", type=Path, default=Path("adk"), help="folder")
     parser.add_argument("--pdb", help="of E. coli adenylate kinase; default: of MDAnalysisTests")
     parser.add_argument("--length", type=float, default=41_860.0, help="ps")
+    parser.add_argument("--interval", type=float, default=10.0, help="between frames, ps")
     parser.add_argument("--equilibration", type=float, default=200.0, help="ps")
     parser.add_argument("--per-file", type=int, default=100, help="frames in a file")
     parser.add_argument("--platform", default="auto", help="of OpenMM")

@@ -79,10 +79,13 @@ class StateJob:
     def identity(self):
         """What decides the numbers beside the key."""
         return self.source.identity | {
-            "frames": self.frames, "network": STATE_MODELS[self.model].network,
+            "frames": self.frames,
+            "network": STATE_MODELS[self.model].network,
             "config": network_options(self.source, self.model, self.frames),
-            "training": asdict(self.training), "decode": self._decoded(),
-        }  # fmt: skip
+            "decode": self._decoded(),
+            # least squares has none
+            "training": None if STATE_MODELS[self.model].cls.closed_form else asdict(self.training),
+        }
 
     @property
     def title(self):
@@ -96,10 +99,7 @@ class StateJob:
     @property
     def training(self):
         """How the network is trained."""
-        settings = self.settings
-        return state_training(
-            self.source.benchmark, self.seed, settings.epochs, settings.batch_size
-        )
+        return state_training(self.source.benchmark, self.seed, **self.settings.training)
 
     def check(self):
         """Raise ValueError if there are too few windows or they do not suit the network."""

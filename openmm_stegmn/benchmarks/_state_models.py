@@ -124,10 +124,6 @@ def network_options(source, name: str, frames: int) -> dict:
     return options
 
 
-def state_training(
-    benchmark: str, seed: int, epochs: int | None = None, batch_size: int | None = None
-) -> StateTrainingConfig:
-    """How networks are trained in a benchmark: as published, or shorter."""
-    changes = {"epochs": epochs, "batch_size": batch_size}
-    changes = {name: value for name, value in changes.items() if value is not None}
+def state_training(benchmark: str, seed: int, **changes) -> StateTrainingConfig:
+    """How networks are trained in a benchmark: as published, but for the changes."""
     return StateTrainingConfig(**PROTOCOLS[benchmark].training | changes, seed=seed)

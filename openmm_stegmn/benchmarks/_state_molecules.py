@@ -7,7 +7,13 @@ from pathlib import Path
 import torch
 from openmm.app import Element
 
-from ..data import MoleculeTrajectory, ProteinTrajectory, read_protein, split_windows
+from ..data import (
+    MoleculeTrajectory,
+    ProteinTrajectory,
+    frames_needed,
+    read_protein,
+    split_windows,
+)
 from ..mechanics import disjoint_bonds
 from ._state_sources import PARTS, StateSource, differences, windows_of
 from ._surroundings import MoleculeSurroundings, ProteinSurroundings, most_neighbours
@@ -34,6 +40,12 @@ class MoleculeSource(StateSource):
     test: int = 2000
 
     reach = 3000
+
+    @staticmethod
+    def steps_needed(training: int, validation: int = 2000, test: int = 2000) -> int:
+        """Steps of a trajectory that so many windows need."""
+        counts = {"training": training, "validation": validation, "test": test}
+        return frames_needed(**counts, history=1, stride=MoleculeSource.reach, blocks=_BLOCKS)
 
     @property
     def benchmark(self):

@@ -19,6 +19,7 @@ class StateSettings:
     epochs: int | None = None
     """At most; by default those of the benchmark."""
     batch_size: int | None = None
+    learning_rate: float | None = None
     decode: tuple = ()
     """Numbers of frames that operator networks are decoded at beside P, with no training."""
     device: str = "auto"
@@ -37,5 +38,12 @@ class StateSettings:
         for count in self.decode:
             if count < 1:
                 raise ValueError(f"decode must be at least 1 frame, got {count}")
-        state_training("nbody", 0, self.epochs, self.batch_size)
+        state_training("nbody", 0, **self.training)
+
         choose_device(self.device)
+
+    @property
+    def training(self) -> dict:
+        """What is not as published."""
+        values = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
+        return {name: value for name, value in values.items() if value is not None}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..data import ChargedParticleSettings, charged_particles, read_motion
+from ..mechanics import disjoint_bonds
 from ..training import StateWindows
 from ._surroundings import ChargedSurroundings, JointSurroundings
 
@@ -145,15 +146,11 @@ class MotionSource(StateSource):
 
     @property
     def constraints(self):
-        from ..mechanics import disjoint_bonds
-
         return tuple(disjoint_bonds(_motion(self.path).edges))
 
     def windows(self, seed, past, ahead):
         if len(past) > 1:
-            raise ValueError(
-                "mocap: windows begin with the trials, so that only one state is known"
-            )
+            raise ValueError("windows begin with the trials: only one state is known")
         trials = _motion(self.path)
         frames = torch.from_numpy(np.concatenate(trials.trials))
         begin = np.cumsum([0, *map(len, trials.trials)])

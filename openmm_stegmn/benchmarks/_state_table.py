@@ -97,7 +97,8 @@ def _by_quantity(key, records, form):
         rows.append(row)
     title = (
         f"{benchmark}, {data}, {molecule}: mean square error of the last frame (F) and of all "
-        f"{frames} frames (A; of egno-l the last ones), {windows:,} training windows{_seeds(records)}"
+        f"{frames} frames (A; of egno-l the last ones), {windows:,} training "
+        f"windows{_seeds(records)}"
     )
     return [BenchmarkTable(title, head, rows)]
 

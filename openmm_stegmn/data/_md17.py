@@ -159,13 +159,14 @@ def split_windows(
 
 
 def frames_needed(
-    *, training: int, validation: int, test: int, history: int = 10, stride: int = 10
-) -> int:
+    *, training: int, validation: int, test: int, history: int = 10, stride: int = 10,
+    blocks: int = _BLOCKS,
+) -> int:  # fmt: skip
     """Frames without a gap that :func:`split_windows` needs."""
     wanted = {"training": training, "validation": validation, "test": test}
-    dealt = {name: fifths * _BLOCKS // 5 for name, fifths in _DEALT.items()}
+    dealt = {name: fifths * blocks // 5 for name, fifths in _DEALT.items()}
     starts = max(math.ceil(count / dealt[name]) for name, count in wanted.items())
-    return _BLOCKS * (starts + history * stride)
+    return blocks * (starts + history * stride)
 
 
 def _starts_by_block(present, history, stride, blocks):
