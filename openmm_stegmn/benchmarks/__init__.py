@@ -29,7 +29,7 @@ from ._sampling_settings import SamplingSettings
 from ._sampling_table import proposal_table, sampling_tables
 from ._state_benchmarks import run_states
 from ._state_job import StateErrors, StateJob, measure_states
-from ._state_models import PROTOCOLS, STATE_MODELS, StateModel, StateProtocol
+from ._state_models import PROTOCOLS, STATE_MODELS, StateModel, StateProtocol, network_options
 from ._state_molecules import MoleculeSource, ProteinSource
 from ._state_settings import StateSettings
 from ._state_sources import MotionSource, NBodySource, StateSource
@@ -52,8 +52,8 @@ __all__ = [
     "PositionErrors", "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile",
     "RecordsError", "SamplingSettings", "StateErrors", "StateJob", "StateModel", "StateProtocol",
     "StateSettings", "StateSource", "benchmark_tables", "circular_mean", "circular_variance",
-    "make_records", "md17_trajectories", "measure_states", "most_neighbours", "peptide_system",
-    "peptide_tables", "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames",
-    "run_md17", "run_peptides", "run_sampling", "run_states", "sampling_tables", "state_tables",
-    "training_replicas",
+    "make_records", "md17_trajectories", "measure_states", "most_neighbours", "network_options",
+    "peptide_system", "peptide_tables", "peptide_trajectories", "predict", "proposal_table",
+    "rigid_stick_frames", "run_md17", "run_peptides", "run_sampling", "run_states",
+    "sampling_tables", "state_tables", "training_replicas",
 ]  # fmt: skip

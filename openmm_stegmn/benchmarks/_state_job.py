@@ -105,7 +105,10 @@ class StateJob:
         """Raise ValueError if there are too few windows or they do not suit the network."""
         if self.seed == 0:
             try:
-                self.build(self.windows())
+                for count in self._decoded():
+                    self.source.steps_ahead(count)
+                with torch.random.fork_rng(devices=[]):
+                    self.build(self.windows())
             except ValueError as error:
                 raise ValueError(f"{self.model} for {self.source.benchmark}: {error}") from error
 

@@ -38,7 +38,7 @@ def nbody(
         "nbody"
     ),
     training: Annotated[
-        int, typer.Option(help="Trajectories; the papers have 1,000, 3,000, 10,000.")
+        int, typer.Option(help="Trajectories; published are 1,000, 3,000 and 10,000.")
     ] = 3000,
     validation: Annotated[int, typer.Option(help="Trajectories.")] = 2000,
     test: Annotated[int, typer.Option(help="Trajectories.")] = 2000,
@@ -82,7 +82,7 @@ def mocap(
     data: Annotated[
         Path,
         typer.Option(
-            help=".npz of the benchmark's arrays, or a folder with one .asf and .amc files."
+            help="A benchmark's arrays (.npz), or a folder with one .asf and several .amc."
         ),
     ],
     motion: Annotated[
