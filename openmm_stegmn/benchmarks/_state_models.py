@@ -7,7 +7,7 @@ from ..training import StateTrainingConfig
 
 
 @dataclass(frozen=True)
-class StateModel:
+class BenchmarkNetwork:
     """A network by its name in a benchmark."""
 
     network: str
@@ -27,25 +27,25 @@ class StateModel:
 
 #: Names are those of the papers; EGNO's ablations say which of features, positions and velocities
 #: are still convolved in time.
-STATE_MODELS: dict[str, StateModel] = {
-    "linear-dynamics": StateModel("linear-dynamics"),
-    "radial-field": StateModel("radial-field"),
-    "mpnn": StateModel("mpnn"),
-    "egnn": StateModel("egnn"),
-    "egnn-r": StateModel("egnn-r"),
-    "egnn-s": StateModel("egnn-s"),
-    "egnn-tb": StateModel("egnn-tb"),
-    "gmn": StateModel("gmn"),
-    "eghn": StateModel("eghn"),
-    "st-egnn": StateModel("st-egnn", trajectory=True),
-    "egno": StateModel("egno"),
-    "egno-l": StateModel("egno", {"discretisation": "last"}, "last"),
-    "egno-t2t": StateModel("egno", trajectory=True),
-    "egno-none": StateModel("egno", {"convolved": ()}),
-    "egno-h": StateModel("egno", {"convolved": ("h",)}),
-    "egno-xv": StateModel("egno", {"convolved": ("x", "v")}),
-    "egno-hx": StateModel("egno", {"convolved": ("h", "x")}),
-    "eghno": StateModel("eghno"),
+STATE_MODELS: dict[str, BenchmarkNetwork] = {
+    "linear-dynamics": BenchmarkNetwork("linear-dynamics"),
+    "radial-field": BenchmarkNetwork("radial-field"),
+    "mpnn": BenchmarkNetwork("mpnn"),
+    "egnn": BenchmarkNetwork("egnn"),
+    "egnn-r": BenchmarkNetwork("egnn-r"),
+    "egnn-s": BenchmarkNetwork("egnn-s"),
+    "egnn-tb": BenchmarkNetwork("egnn-tb"),
+    "gmn": BenchmarkNetwork("gmn"),
+    "eghn": BenchmarkNetwork("eghn"),
+    "st-egnn": BenchmarkNetwork("st-egnn", trajectory=True),
+    "egno": BenchmarkNetwork("egno"),
+    "egno-l": BenchmarkNetwork("egno", {"discretisation": "last"}, "last"),
+    "egno-t2t": BenchmarkNetwork("egno", trajectory=True),
+    "egno-none": BenchmarkNetwork("egno", {"convolved": ()}),
+    "egno-h": BenchmarkNetwork("egno", {"convolved": ("h",)}),
+    "egno-xv": BenchmarkNetwork("egno", {"convolved": ("x", "v")}),
+    "egno-hx": BenchmarkNetwork("egno", {"convolved": ("h", "x")}),
+    "eghno": BenchmarkNetwork("eghno"),
 }
 
 _TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")

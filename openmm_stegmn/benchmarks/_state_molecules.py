@@ -114,7 +114,7 @@ class ProteinSource(StateSource):
 
     @property
     def label(self):
-        return f"{self.topology.stem}, {self._protein.interval:g} ps"
+        return f"{self.topology.stem}, {self.protein.interval:g} ps"
 
     @property
     def molecule(self):
@@ -124,12 +124,12 @@ class ProteinSource(StateSource):
     def identity(self):
         return {
             "reach": self.reach, "radius": self.radius, "selection": self.selection,
-            "superpose_on": self.superpose_on, "data_sha256": self._protein.sha256,
+            "superpose_on": self.superpose_on, "data_sha256": self.protein.sha256,
         }  # fmt: skip
 
     @property
     def constraints(self):
-        return tuple(disjoint_bonds(self._protein.bonds))
+        return tuple(disjoint_bonds(self.protein.bonds))
 
     @property
     def training(self) -> int:
@@ -144,7 +144,7 @@ class ProteinSource(StateSource):
         ValueError
             If the trajectory is too short.
         """
-        frames = len(self._protein.frames)
+        frames = len(self.protein.frames)
         known = frames - 1
         begin, parts = 0, {}
         for part, share in _FRAMES.items():
@@ -154,13 +154,13 @@ class ProteinSource(StateSource):
             begin = end
         if empty := [part for part in PARTS if not len(parts[part])]:
             raise ValueError(
-                f"{self._protein.source} has {frames} frames: too few for {empty[0]} windows that "
+                f"{self.protein.source} has {frames} frames: too few for {empty[0]} windows that "
                 f"look {self.reach} frames ahead"
             )
         return parts
 
     def windows(self, seed, past, ahead):
-        protein = self._protein
+        protein = self.protein
         most = most_neighbours(protein.frames, self.radius)
         surroundings = ProteinSurroundings(protein.charges, self.radius, most)
         velocities = differences(protein.frames)
@@ -176,7 +176,8 @@ class ProteinSource(StateSource):
         return tuple((self.reach + 1) * n // frames - 1 for n in range(1, frames + 1))
 
     @property
-    def _protein(self) -> ProteinTrajectory:
+    def protein(self) -> ProteinTrajectory:
+        """The atoms, read once."""
         return _read(self.topology, self.trajectories, self.selection, self.superpose_on)
 
 

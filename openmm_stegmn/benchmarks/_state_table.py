@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from . import _published_states as published
+from ._protein_next import NEXT_MODELS
 from ._records import Record
 from ._state_models import STATE_MODELS
 from ._table import ABSENT, BenchmarkTable, in_order, mean_cell
@@ -48,6 +49,36 @@ def state_tables(records: Iterable[Record], motion: str = "run") -> list[Benchma
         form = _form(key[0], motion)
         make = _by_molecule if key[0].startswith("md17") else _by_quantity
         tables += make(key, groups[key], form)
+    return tables
+
+
+def next_frame_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
+    """Errors of the next frame of a protein, a model a row.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Of :func:`run_next_frames`.
+    """
+    groups = {}
+    for record in records:
+        groups.setdefault((record.data, record.molecule, record.windows), []).append(record)
+    tables = []
+    for (data, molecule, windows), members in sorted(groups.items()):
+        rows = []
+        for model in in_order((record.model for record in members), NEXT_MODELS):
+            of_model = [record for record in members if record.model == model]
+            row = [model]
+            for place, name in enumerate(("mse", "mae")):
+                row.append(mean_cell([getattr(record, name) for record in of_model]))
+                row.append(_figure(published.ADK_NEXT.get(model, (None, None))[place]))
+            rows.append(row)
+        title = (
+            f"{members[0].benchmark}, {data}, {molecule}: the next frame from ten, {windows:,} "
+            f"training windows{_seeds(members)}"
+        )
+        head = ["model", "MSE (Å²)", PUBLISHED, "MAE (Å)", PUBLISHED]
+        tables.append(BenchmarkTable(title, head, rows))
     return tables
 
 

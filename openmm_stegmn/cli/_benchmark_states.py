@@ -137,12 +137,20 @@ def adk(
             show_default="frames as they are",
         ),
     ] = None,
-    ahead: Annotated[int, typer.Option(min=1, help="Frames to what is predicted.")] = 15,
+    task: Annotated[
+        str, typer.Option(help="s2s: from one state; next: the next frame from ten, as STEGMN.")
+    ] = "s2s",
+    ahead: Annotated[
+        int, typer.Option(min=1, help="Frames to what is predicted, of --task s2s.")
+    ] = 15,
     radius: Annotated[float, typer.Option(help="Å, within which atoms are neighbours.")] = 10.0,
     models: Models = None,
     seeds: Seeds = 3,
     frames: Frames = None,
     epochs: Epochs = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of training, of --task next.", show_default="5000")
+    ] = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     device: Device = "auto",
@@ -154,22 +162,44 @@ def adk(
 
     The published protocol, on its trajectory (MDAnalysisData.datasets.fetch_adk_equilibrium) or any
     other: 2,481 of 4,186 frames for training, 827 for validation, 878 for test, and of other
-    trajectories the same shares. examples/simulate_adk.py makes one.
+    trajectories the same shares. examples/simulate_adk.py makes one. With --task next other models
+    (all that openmm-stegmn train knows) read ten frames and predict the next.
     """
     with warnings_on_one_line():
-        from ..benchmarks import ProteinSource, StateSettings
+        from ..benchmarks import (
+            NextFrameSettings,
+            ProteinSource,
+            StateSettings,
+            next_frame_tables,
+            run_next_frames,
+        )
         from ..data import ADK_CORE
 
         with told_in_benchmark(output, topology):
-            settings = StateSettings(
-                **chosen(models=models), seeds=seeds, frames=frames, epochs=epochs,
-                batch_size=batch_size, learning_rate=learning_rate, device=device,
-            )  # fmt: skip
+            if task not in ("s2s", "next"):
+                raise ValueError(f"task must be 's2s' or 'next', got {task!r}")
+            of_states = {"frames": frames, "epochs": epochs, "learning_rate": learning_rate}
+            strange = {"steps": steps} if task == "s2s" else of_states
+            if given := [name for name, value in strange.items() if value is not None]:
+                raise ValueError(f"--{given[0].replace('_', '-')} is not for --task {task}")
             source = ProteinSource(
                 topology, tuple(trajectory), selection,
-                ADK_CORE if superpose == "core" else superpose, radius, ahead,
+                ADK_CORE if superpose == "core" else superpose, radius,
+                ahead if task == "s2s" else 1,
             )  # fmt: skip
-            tables = measured([source], settings, output, overwrite, processes)
+            everyone = {"seeds": seeds, "batch_size": batch_size, "device": device}
+            how = {"output": output, "overwrite": overwrite, "processes": processes}
+            if task == "s2s":
+                settings = StateSettings(**chosen(models=models), **everyone, **of_states)
+                tables = measured([source], settings, **how)
+            else:
+                settings = NextFrameSettings(**chosen(models=models), **everyone, steps=steps)
+                with counted("records") as update:
+                    records = run_next_frames(
+                        source, settings, **how,
+                        progress=lambda *progress: update("all", *progress),
+                    )  # fmt: skip
+                tables = next_frame_tables(records)
     print_tables(tables)
 
 

@@ -31,6 +31,8 @@ class ProteinTrajectory:
     """Pairs of bonded atoms."""
     names: tuple
     """Of atoms."""
+    residue_names: tuple
+    """Of atoms."""
     residue_ids: tuple
     """Of atoms, from 0."""
     interval: float
@@ -107,7 +109,7 @@ def read_protein(
     _, residues = np.unique(atoms.resindices, return_inverse=True)
     return ProteinTrajectory(
         frames, charges, _bonds(universe, atoms, frames), tuple(atoms.names),
-        tuple(residues.tolist()), interval, source,
+        tuple(atoms.resnames), tuple(residues.tolist()), interval, source,
     )  # fmt: skip
 
 

@@ -10,17 +10,22 @@ from protein_files import write_protein
 from small_states import SMALL, moving_molecule, shrink_networks
 
 from openmm_stegmn.benchmarks import (
+    NEXT_MODELS,
     PROTOCOLS,
     STATE_MODELS,
     MoleculeSource,
     MotionSource,
     NBodySource,
+    NextFrameSettings,
     ProteinSource,
     Record,
     RecordsError,
     StateSettings,
+    _protein_next,
     _state_job,
     measure_states,
+    next_frame_tables,
+    run_next_frames,
     run_states,
     state_tables,
 )
@@ -99,6 +104,44 @@ def test_every_network_on_a_protein(tmp_path):
     records = run_states([source], replace(SMALL, epochs=1))
     assert [record.model for record in records] == list(PROTOCOLS["adk"].models)
     assert {record.data for record in records} == {"p, 10 ps"}
+
+
+def test_the_next_frame_of_a_protein(tmp_path, monkeypatch):
+    frames = torch.from_numpy(write_protein(tmp_path, n_frames=80))
+    source = ProteinSource(tmp_path / "p.pqr", (tmp_path / "p.dcd",), reach=1)
+    small = {"st-egnn": {"hidden": 8, "layers": 1, "superposed": False}}
+    for name in ("stegmn", "stegmn-paper"):
+        small[name] = {"hidden": 8}
+    for name, config in small.items():
+        monkeypatch.setitem(_protein_next._CONFIGS, name, config)
+    settings = NextFrameSettings(seeds=2, steps=2, batch_size=4, device="cpu")
+    output = tmp_path / "r.json"
+    records = run_next_frames(source, settings, output=output)
+    closed = ("persistence", "linear", "linear-ar")
+    assert [(r.model, r.seed) for r in records] == [
+        *((name, 0) for name in NEXT_MODELS),
+        *((name, 1) for name in NEXT_MODELS if name not in closed),
+    ]
+    backbone = frames.unflatten(1, (6, 5))[:, :, :4].flatten(1, 2).double()
+    first = round((2481 + 827) * 79 / 4186)
+    deviation = backbone[first:79] - backbone[first + 1 : 80]
+    still = records[0]
+    assert still.mse == pytest.approx(deviation.square().mean().item(), rel=1e-4)
+    assert still.mae == pytest.approx(deviation.abs().mean().item(), rel=1e-4)
+    assert still.windows == round(2481 * 79 / 4186) - 9
+    (table,) = next_frame_tables(records)
+    assert [row[0] for row in table.rows] == list(NEXT_MODELS)
+    assert table.rows[-2][2] == "1.582" and table.rows[-3][4] == "0.77"
+    assert run_next_frames(source, settings, output=output) == records
+    with pytest.raises(RecordsError, match="training"):
+        run_next_frames(source, replace(settings, steps=3), output=output)
+
+
+def test_next_frame_settings():
+    with pytest.raises(ValueError, match="models: egon not known; there are: .*stegmn"):
+        NextFrameSettings(models=("egon",))
+    with pytest.raises(ValueError, match="steps must be positive"):
+        NextFrameSettings(steps=0)
 
 
 def test_errors_by_hand(nbody):

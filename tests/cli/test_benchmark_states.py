@@ -29,6 +29,9 @@ def invoke(tmp_path, monkeypatch):
     return call
 
 
+PROTEIN = "--topology", "a.psf", "--trajectory", "a.dcd"
+
+
 def few(*arguments):
     return "--training", 12, "--validation", 6, "--test", 6, *arguments
 
@@ -72,6 +75,18 @@ def test_adk(invoke, tmp_path):
     assert first["settings"]["superpose_on"] == "resid 1:4" and first["settings"]["reach"] == 7
 
 
+def test_the_next_frame_of_adk(invoke, tmp_path):
+    write_protein(tmp_path, n_frames=60)
+    command = "benchmark adk --task next --topology p.pqr --trajectory p.dcd --device cpu"
+    result = CliRunner().invoke(
+        app, [*command.split(), "--models", "persistence,linear-ar", "--seeds", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "adk-next, p, 10 ps, backbone: the next frame from ten" in result.stdout
+    values = json.loads((tmp_path / "benchmark-adk.json").read_text())
+    assert [v["model"] for v in values] == ["persistence", "linear-ar"]
+
+
 def write_molecule(folder, n_frames=5 * 5000):
     frames = moving_molecule(n_frames).frames.numpy()
     everything = np.concatenate([frames, frames[:, [0, 0, 0, 1, 1, 2]] + [0, 0, 1]], 1)
@@ -101,7 +116,10 @@ def test_md17_from_a_state(invoke, tmp_path):
         ("nbody", few("--models", "egno", "--decode", 11), ("egno for nbody: 11 frames",)),
         ("mocap", ("--data", "none.npz"), ("none.npz cannot be read",)),
         ("mocap", ("--data", "none.npz", "--motion", "jump"), ("'jump'", "'walk'")),
-        ("adk", ("--topology", "a.psf", "--trajectory", "a.dcd"), ("a.psf: no such file",)),
+        ("adk", PROTEIN, ("a.psf: no such file",)),
+        ("adk", (*PROTEIN, "--task", "t2t"), ("'t2t'", "'next'")),
+        ("adk", (*PROTEIN, "--task", "next"), ("--epochs is not for --task next",)),
+        ("adk", (*PROTEIN, "--steps", 5), ("--steps is not for --task s2s",)),
         ("md17", ("--task", "t2t"), ("'t2t'", "s2s")),
         ("md17", ("--task", "next"), ("--epochs is for --task s2s and s2t",)),
         ("md17", ("--task", "s2s", "--atoms", "all"), ("of heavy atoms", "--atoms all")),
