@@ -31,6 +31,9 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "linear-dynamics": BenchmarkNetwork("linear-dynamics"),
     "radial-field": BenchmarkNetwork("radial-field"),
     "mpnn": BenchmarkNetwork("mpnn"),
+    # with e3nn, named where they are wanted; so wide in each degree
+    "tfn": BenchmarkNetwork("tfn", {"hidden": 32}),
+    "se3-transformer": BenchmarkNetwork("se3-transformer", {"hidden": 32}),
     "egnn": BenchmarkNetwork("egnn"),
     "egnn-r": BenchmarkNetwork("egnn-r"),
     "egnn-s": BenchmarkNetwork("egnn-s"),
