@@ -123,12 +123,13 @@ def test_the_next_frame_of_a_protein(tmp_path, monkeypatch):
         *((name, 1) for name in NEXT_MODELS if name not in closed),
     ]
     backbone = frames.unflatten(1, (6, 5))[:, :, :4].flatten(1, 2).double()
-    first = round((2481 + 827) * 79 / 4186)
+    # 47 and 16 of the 79 frames that have a velocity are for training and validation
+    first = 47 + 16
     deviation = backbone[first:79] - backbone[first + 1 : 80]
     still = records[0]
-    assert still.mse == pytest.approx(deviation.square().mean().item(), rel=1e-4)
-    assert still.mae == pytest.approx(deviation.abs().mean().item(), rel=1e-4)
-    assert still.windows == round(2481 * 79 / 4186) - 9
+    assert still.mse == pytest.approx(deviation.square().mean().item(), rel=1e-6)
+    assert still.mae == pytest.approx(deviation.abs().mean().item(), rel=1e-6)
+    assert still.windows == 47 - 9
     (table,) = next_frame_tables(records)
     assert [row[0] for row in table.rows] == list(NEXT_MODELS)
     assert table.rows[-2][2] == "1.582" and table.rows[-3][4] == "0.77"

@@ -1,4 +1,4 @@
-"""``examples/simulate_adk.py``, on a smaller protein and for a few steps: it goes on where it was."""
+"""``examples/simulate_adk.py``, on a smaller protein, for a few steps: it goes on where it was."""
 
 import os
 import subprocess
