@@ -14,7 +14,7 @@ from ._accuracy import PositionErrors, predict
 from ._jobs import make_records
 from ._records import Record, RecordFile
 from ._seeded_training import train_with_seed
-from ._state_molecules import ProteinSource
+from ._state_molecules import ProteinSource, forget_protein
 
 #: Models of the table. Regression of all atoms on all is left out: its matrix does not fit.
 NEXT_MODELS = ("persistence", "linear", "linear-ar", "egno", "st-egnn", "stegmn-paper", "stegmn")
@@ -168,6 +168,9 @@ def run_next_frames(
         for name in settings.models
         if seed == 0 or not MODELS[name][0].closed_form
     ]
-    for job in jobs:
-        job.check()
-    return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=progress)
+    try:
+        for job in jobs:
+            job.check()
+        return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=progress)
+    finally:
+        forget_protein()

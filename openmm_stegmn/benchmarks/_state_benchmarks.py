@@ -6,8 +6,9 @@ from ._jobs import make_records
 from ._records import Record, RecordFile
 from ._state_job import StateJob
 from ._state_models import PROTOCOLS
+from ._state_molecules import forget_protein
 from ._state_settings import StateSettings
-from ._state_sources import StateSource
+from ._state_sources import StateSource, forget_data
 
 
 def run_states(
@@ -55,6 +56,10 @@ def run_states(
         for seed in range(settings.seeds)
         for name in settings.models or PROTOCOLS[source.benchmark].models
     ]
-    for job in jobs:
-        job.check()
-    return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=progress)
+    try:
+        for job in jobs:
+            job.check()
+        return make_records(jobs, file, overwrite=overwrite, processes=processes, progress=progress)
+    finally:
+        forget_data()
+        forget_protein()

@@ -181,6 +181,11 @@ class ProteinSource(StateSource):
         return _read(self.topology, self.trajectories, self.selection, self.superpose_on)
 
 
+def forget_protein() -> None:
+    """Let go of the protein that was read: it may be another next time."""
+    _read.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _read(topology, trajectories, selection, superpose_on):
     return read_protein(topology, trajectories, selection, superpose_on=superpose_on)

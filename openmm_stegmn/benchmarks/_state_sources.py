@@ -29,6 +29,8 @@ class StateSource(ABC):
     #: What made the data, and of what they are.
     label: str
     molecule: str
+    #: Windows for training.
+    training: int
 
     @property
     @abstractmethod
@@ -140,7 +142,8 @@ class MotionSource(StateSource):
     @property
     def identity(self):
         trials = _motion(self.path)
-        digest = hashlib.sha256(b"".join(trial.tobytes() for trial in trials.trials))
+        arrays = [*trials.trials, *(trials.starts[part] for part in PARTS)]
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays))
         counts = {f"{p}_windows": len(trials.first_starts(p, getattr(self, p))) for p in PARTS}
         return counts | {"data_sha256": digest.hexdigest()}
 
@@ -171,10 +174,17 @@ def differences(frames: torch.Tensor) -> torch.Tensor:
     return torch.cat([frames.diff(dim=0), torch.zeros_like(frames[:1])])
 
 
-def windows_of(frames, velocities, starts, past, ahead, surroundings):
+def windows_of(frames, velocities, starts, past, ahead, surroundings) -> StateWindows:
+    """Windows with states and frames at these distances, given as tuples."""
     return StateWindows(
         frames, velocities, starts, torch.tensor(past), torch.tensor(ahead), surroundings
     )
+
+
+def forget_data() -> None:
+    """Let go of files that were read: hundreds of MB, and they may be others next time."""
+    _particles.cache_clear()
+    _motion.cache_clear()
 
 
 @lru_cache(maxsize=6)

@@ -18,6 +18,7 @@ from openmm_stegmn.benchmarks import (
     _state_molecules,
     most_neighbours,
 )
+from openmm_stegmn.benchmarks._state_sources import forget_data
 from openmm_stegmn.data import ChargedParticleSettings, charged_particles
 from openmm_stegmn.training import States
 
@@ -86,6 +87,18 @@ def test_motion(tmp_path):
     assert source.molecule == "m" and source.constraints == ((1, 0), (3, 2))
     with pytest.raises(ValueError, match="only one state is known"):
         source.windows(0, (-6, 0), (30,))
+
+
+def test_other_splits_are_other_data(tmp_path):
+    path = write_motion(tmp_path / "m.npz")
+    identity = MotionSource(path, 60, 20, 10).identity
+    assert identity["validation_windows"] == 20
+    forget_data()
+    with np.load(path) as stored:
+        rows = stored["split_test"]
+    write_motion(path, split_test=rows[::-1])
+    other = MotionSource(path, 60, 20, 10).identity
+    assert other["data_sha256"] != identity["data_sha256"]
 
 
 def test_surroundings_of_joints_tell_the_height():
