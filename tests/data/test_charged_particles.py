@@ -70,12 +70,15 @@ def test_start_is_as_published():
 
 
 def test_linear_dynamics_has_the_published_error():
-    """Frame 40 from frame 30 by one time for all: 0.0819 in the literature."""
+    """Frame 40 from frame 30 by one time for all: 0.0819 in the literature.
+
+    The standard error of so few is 6 %, and that of the published 2,000 is 3 %.
+    """
     made = simulate_charged_particles("test", 600)
     step = (made.positions[:, 40] - made.positions[:, 30]).astype(float)
     velocity = made.velocities[:, 30].astype(float)
     time = (velocity * step).sum() / (velocity**2).sum()
-    assert ((step - time * velocity) ** 2).mean() == pytest.approx(0.0819, rel=0.08)
+    assert ((step - time * velocity) ** 2).mean() == pytest.approx(0.0819, rel=0.15)
 
 
 def test_more_trajectories_begin_with_the_same_and_parts_differ():
