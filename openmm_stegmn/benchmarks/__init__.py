@@ -31,7 +31,7 @@ from ._sampling_table import proposal_table, sampling_tables
 from ._state_benchmarks import run_states
 from ._state_job import StateErrors, StateJob, measure_states
 from ._state_models import PROTOCOLS, STATE_MODELS, BenchmarkNetwork, StateProtocol, network_options
-from ._state_molecules import MoleculeSource, ProteinSource
+from ._state_molecules import MoleculeSource, ProteinSource, superposed_molecule
 from ._state_settings import StateSettings
 from ._state_sources import MotionSource, NBodySource, StateSource
 from ._state_table import next_frame_tables, state_tables
@@ -57,5 +57,5 @@ __all__ = [
     "measure_states", "most_neighbours", "network_options", "next_frame_tables", "peptide_system",
     "peptide_tables", "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames",
     "run_md17", "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables",
-    "state_tables", "training_replicas",
+    "state_tables", "superposed_molecule", "training_replicas",
 ]  # fmt: skip

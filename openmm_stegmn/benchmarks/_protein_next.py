@@ -137,7 +137,13 @@ class NextFrameJob:
 
 def describe_protein(protein: ProteinTrajectory) -> dict:
     """Describe atoms of a protein, as arguments of :class:`~openmm_stegmn.models.ModelSpec`."""
+    # of a protein: the first letter of an atom's name
     elements = tuple(name.lstrip("0123456789")[0] for name in protein.names)
+    if strange := sorted(set(elements).difference("HCNOS")):
+        raise ValueError(
+            f"atoms whose names begin with {', '.join(strange)} are none of a protein: select H, "
+            f"C, N, O and S"
+        )
     return {
         "frame_interval": protein.interval, "atom_names": protein.names, "elements": elements,
         "residue_names": protein.residue_names, "residue_ids": protein.residue_ids,

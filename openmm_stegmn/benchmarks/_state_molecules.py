@@ -1,6 +1,6 @@
 """Molecules and proteins for the benchmarks of state networks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..data import (
     read_protein,
     split_windows,
 )
-from ..mechanics import disjoint_bonds
+from ..mechanics import disjoint_bonds, superpose
 from ._state_sources import PARTS, StateSource, differences, windows_of
 from ._surroundings import MoleculeSurroundings, ProteinSurroundings, most_neighbours
 
@@ -23,6 +23,18 @@ _BLOCKS = 5
 # Frames of the published trajectory of adenylate kinase, and of its parts; the last of all has no
 # velocity and is in none.
 _PUBLISHED, _FRAMES = 4186, {"training": 2481, "validation": 827, "test": 878}
+
+
+def superposed_molecule(trajectory: MoleculeTrajectory) -> MoleculeTrajectory:
+    """The same with every frame superposed on the first, mass-weighted; its label says so.
+
+    Over 3,000 steps a molecule that is free at 500 K flies and turns by Ångströms, as those do that
+    :func:`~openmm_stegmn.data.generate_trajectories` makes, and next to that what happens inside
+    counts for nothing. Molecules of MD17 stay where they are but for benzene.
+    """
+    masses = torch.tensor(trajectory.masses, dtype=torch.float64)
+    frames = superpose(trajectory.frames.double(), trajectory.frames[:1].double(), masses)
+    return replace(trajectory, frames=frames.float(), label=f"{trajectory.label}, superposed")
 
 
 @dataclass(frozen=True)

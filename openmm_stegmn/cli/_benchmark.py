@@ -58,6 +58,13 @@ def md17(
             "from one state."
         ),
     ] = "next",
+    superpose: Annotated[
+        bool | None,
+        typer.Option(
+            help="Superpose all frames on the first, of --task s2s and s2t.",
+            show_default="for GFN2-xTB, whose molecules fly",
+        ),
+    ] = None,
     frames: Frames = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -98,11 +105,12 @@ def md17(
             }  # fmt: skip
             if task != "next":
                 tables = _from_states(
-                    data, task, molecules, models, seeds, windows, atoms, device, theirs, output,
-                    overwrite, generate, steps, processes,
+                    data, task, superpose, molecules, models, seeds, windows, atoms, device, theirs,
+                    output, overwrite, generate, steps, processes,
                 )  # fmt: skip
                 print_tables(tables)
                 return
+            theirs["superpose"] = superpose
             if given := [name for name, value in theirs.items() if value is not None]:
                 raise ValueError(f"--{given[0].replace('_', '-')} is for --task s2s and s2t")
             settings = MD17Settings(
@@ -123,11 +131,18 @@ def md17(
 
 
 def _from_states(
-    data, task, molecules, models, seeds, windows, atoms, device, theirs, output, overwrite,
-    generate, steps, processes,
+    data, task, superpose, molecules, models, seeds, windows, atoms, device, theirs, output,
+    overwrite, generate, steps, processes,
 ):  # fmt: skip
     """Tables of the tasks that begin with a state."""
-    from ..benchmarks import MD17Settings, MoleculeSource, StateSettings, md17_trajectories
+    from ..benchmarks import (
+        MD17Settings,
+        MoleculeSource,
+        StateSettings,
+        md17_trajectories,
+        superposed_molecule,
+    )
+    from ..data import XTB_METHOD
 
     if atoms != "heavy":
         raise ValueError(f"--task {task} is of heavy atoms, got --atoms {atoms}")
@@ -135,7 +150,11 @@ def _from_states(
     files = MD17Settings(**chosen(molecules=molecules), windows=windows)
     if generate:
         _generate(data, files, steps, MoleculeSource.steps_needed(windows), processes)
-    sources = [MoleculeSource(each, task, windows) for each in md17_trajectories(data, files)]
+    sources = []
+    for trajectory in md17_trajectories(data, files):
+        if superpose if superpose is not None else trajectory.label == XTB_METHOD:
+            trajectory = superposed_molecule(trajectory)
+        sources.append(MoleculeSource(trajectory, task, windows))
     return measured(sources, settings, output, overwrite, processes)
 
 

@@ -17,6 +17,7 @@ from openmm_stegmn.benchmarks import (
     ProteinSurroundings,
     _state_molecules,
     most_neighbours,
+    superposed_molecule,
 )
 from openmm_stegmn.benchmarks._state_sources import forget_data
 from openmm_stegmn.data import ChargedParticleSettings, charged_particles
@@ -143,6 +144,18 @@ def test_molecules_have_no_frame_in_two_parts():
     assert torch.equal(states.velocities[0, 1], frames[start + 1] - frames[start])
     # carbon, carbon and oxygen
     assert states.features[0, :, 1] == pytest.approx([0.75, 0.75, 1])
+
+
+def test_superposed_molecules():
+    flying = moving_molecule(200, speed=0.05)
+    assert flying.frames[-1].mean() - flying.frames[0].mean() > 3
+    found = superposed_molecule(flying)
+    assert found.label == "MD17, superposed" and found.name == flying.name
+    assert (found.frames - found.frames[0]).abs().max() < 0.2
+    # distances are what they were
+    for frame in (0, 150):
+        before, after = torch.pdist(flying.frames[frame]), torch.pdist(found.frames[frame])
+        assert after == pytest.approx(before, abs=1e-5)
 
 
 def test_steps_that_molecules_need():

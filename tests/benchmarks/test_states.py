@@ -138,6 +138,15 @@ def test_the_next_frame_of_a_protein(tmp_path, monkeypatch):
         run_next_frames(source, replace(two, steps=3), output=output)
 
 
+def test_atoms_that_are_none_of_a_protein(tmp_path):
+    write_protein(tmp_path, n_frames=80)
+    text = (tmp_path / "p.pqr").read_text().replace(" CB ", " ZN ")
+    (tmp_path / "p.pqr").write_text(text)
+    source = ProteinSource(tmp_path / "p.pqr", (tmp_path / "p.dcd",), "all", reach=1)
+    with pytest.raises(ValueError, match="persistence for p, 10 ps: .* begin with Z"):
+        run_next_frames(source, NextFrameSettings(models=("persistence",)))
+
+
 def test_next_frame_settings():
     with pytest.raises(ValueError, match="models: egon not known; there are: .*stegmn"):
         NextFrameSettings(models=("egon",))

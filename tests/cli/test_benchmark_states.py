@@ -107,6 +107,17 @@ def test_md17_from_a_state(invoke, tmp_path):
     assert "md17-s2s, MD17: F-MSE" in result.stdout and "A-MSE" not in result.stdout
 
 
+def test_molecules_that_fly_are_superposed(invoke, tmp_path):
+    arguments = ("--data", ".", "--molecules", "ethanol", "--windows", 20, "--task", "s2t",
+                 "--models", "linear-dynamics")  # fmt: skip
+    write_molecule(tmp_path)
+    assert "md17-s2t, MD17, superposed:" in invoke("md17", *arguments, "--superpose").stdout
+    with np.load("ethanol.npz") as stored:
+        np.savez("ethanol.npz", **stored, metadata=json.dumps({"method": "GFN2-xTB"}))
+    assert "md17-s2t, GFN2-xTB, superposed:" in invoke("md17", *arguments).stdout
+    assert "md17-s2t, GFN2-xTB: F-MSE" in invoke("md17", *arguments, "--no-superpose").stdout
+
+
 @pytest.mark.parametrize(
     "name, arguments, found",
     [
