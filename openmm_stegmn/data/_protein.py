@@ -108,7 +108,7 @@ def read_protein(
         frames = superpose(frames.double(), frames[:1].double(), weights.double()).float()
     _, residues = np.unique(atoms.resindices, return_inverse=True)
     return ProteinTrajectory(
-        frames, charges, _bonds(universe, atoms, frames), tuple(atoms.names),
+        frames, charges, _bonds(universe, atoms, frames, topology), tuple(atoms.names),
         tuple(atoms.resnames), tuple(residues.tolist()), interval, source,
     )  # fmt: skip
 
@@ -147,11 +147,17 @@ def _charges(universe, atoms, topology):
     return torch.tensor(atoms.charges, dtype=torch.float32)
 
 
-def _bonds(universe, atoms, frames):
+def _bonds(universe, atoms, frames, topology):
     """Bonds between the atoms, by their place in the selection."""
     if not hasattr(universe.atoms, "bonds"):
         elements = [name.lstrip("0123456789")[0] for name in atoms.names]
-        return guess_bonds(elements, frames)
+        try:
+            return guess_bonds(elements, frames)
+        except ValueError as error:
+            raise ValueError(
+                f"{topology} has no bonds, and they cannot be guessed ({error}): select atoms of "
+                f"the protein only, or take a format that has bonds, such as PSF"
+            ) from error
     place = {int(atom): number for number, atom in enumerate(atoms.ix)}
     pairs = universe.bonds.indices.tolist()
     return tuple((place[a], place[b]) for a, b in pairs if a in place and b in place)

@@ -29,7 +29,8 @@ from openmm_stegmn.benchmarks import (
     run_states,
     state_tables,
 )
-from openmm_stegmn.data import ChargedParticleSettings
+from openmm_stegmn.benchmarks._protein_next import describe_protein
+from openmm_stegmn.data import ChargedParticleSettings, ProteinTrajectory
 from openmm_stegmn.models.networks import STATE_NETWORKS
 
 
@@ -138,13 +139,15 @@ def test_the_next_frame_of_a_protein(tmp_path, monkeypatch):
         run_next_frames(source, replace(two, steps=3), output=output)
 
 
-def test_atoms_that_are_none_of_a_protein(tmp_path):
-    write_protein(tmp_path, n_frames=80)
-    text = (tmp_path / "p.pqr").read_text().replace(" CB ", " ZN ")
-    (tmp_path / "p.pqr").write_text(text)
-    source = ProteinSource(tmp_path / "p.pqr", (tmp_path / "p.dcd",), "all", reach=1)
-    with pytest.raises(ValueError, match="persistence for p, 10 ps: .* begin with Z"):
-        run_next_frames(source, NextFrameSettings(models=("persistence",)))
+def test_atoms_that_are_none_of_a_protein():
+    protein = ProteinTrajectory(
+        torch.zeros(2, 2, 3), torch.zeros(2), (), ("CA", "ZN"), ("ALA", "ZN"), (0, 1), 10.0, "p"
+    )
+    with pytest.raises(ValueError, match="names begin with Z are none of a protein"):
+        describe_protein(protein)
+    described = describe_protein(replace(protein, names=("CA", "1HB")))
+    assert described["elements"] == ("C", "H")
+    assert described["masses"] == pytest.approx((12.011, 1.008), rel=1e-3)
 
 
 def test_next_frame_settings():

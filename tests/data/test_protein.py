@@ -92,6 +92,14 @@ def test_not_finite(tmp_path):
         read_protein(tmp_path / "p.pqr", [tmp_path / "p.dcd"])
 
 
+def test_bonds_that_cannot_be_guessed(tmp_path):
+    write_protein(tmp_path)
+    topology = tmp_path / "p.pqr"
+    topology.write_text(topology.read_text().replace(" CB ", " ZN "))
+    with pytest.raises(ValueError, match="p.pqr has no bonds, and they cannot be guessed .*PSF"):
+        read_protein(topology, [tmp_path / "p.dcd"], "all")
+
+
 def test_no_charges(tmp_path):
     frames = write_protein(tmp_path)
     lines = [
