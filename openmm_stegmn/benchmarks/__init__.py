@@ -20,6 +20,7 @@ from ._peptides_models import PEPTIDE_MODELS
 from ._peptides_references import CLOSEST_TURNS, NOISE_FLOOR, TRUE_TORSIONS
 from ._peptides_settings import PeptideSettings
 from ._peptides_table import peptide_tables
+from ._protein_next import NEXT_MODELS, NextFrameJob, NextFrameSettings, run_next_frames
 from ._records import Record, RecordFile, RecordsError
 from ._sampling import run_sampling
 from ._sampling_data import training_replicas
@@ -27,15 +28,34 @@ from ._sampling_models import ProposalJob
 from ._sampling_molecules import SAMPLING_MOLECULES
 from ._sampling_settings import SamplingSettings
 from ._sampling_table import proposal_table, sampling_tables
+from ._state_benchmarks import run_states
+from ._state_job import StateErrors, StateJob, measure_states
+from ._state_models import PROTOCOLS, STATE_MODELS, BenchmarkNetwork, StateProtocol, network_options
+from ._state_molecules import MoleculeSource, ProteinSource, superposed_molecule
+from ._state_settings import StateSettings
+from ._state_sources import MotionSource, NBodySource, StateSource
+from ._state_table import next_frame_tables, state_tables
+from ._surroundings import (
+    ChargedSurroundings,
+    JointSurroundings,
+    MoleculeSurroundings,
+    ProteinSurroundings,
+    most_neighbours,
+)
 from ._table import BenchmarkTable, benchmark_tables
 
 __all__ = [
-    "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NOISE_FLOOR", "PEPTIDES", "PEPTIDE_MODELS",
-    "SAMPLING_MOLECULES", "TRUE_TORSIONS", "BenchmarkTable", "EnergyMeter", "EnergyRise",
-    "MD17Job", "MD17Settings", "MissingDataError", "NoiseFloor", "PeptideDynamics",
-    "PeptideSettings", "PeptideTrajectories", "PositionErrors", "ProposalJob", "Record",
-    "RecordFile", "RecordsError", "SamplingSettings", "benchmark_tables", "circular_mean",
-    "circular_variance", "make_records", "md17_trajectories", "peptide_system", "peptide_tables",
-    "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames", "run_md17",
-    "run_peptides", "run_sampling", "sampling_tables", "training_replicas",
+    "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NEXT_MODELS", "NOISE_FLOOR", "PEPTIDES",
+    "PEPTIDE_MODELS", "PROTOCOLS", "SAMPLING_MOLECULES", "STATE_MODELS", "TRUE_TORSIONS",
+    "BenchmarkNetwork", "BenchmarkTable", "ChargedSurroundings", "EnergyMeter", "EnergyRise",
+    "JointSurroundings", "MD17Job", "MD17Settings", "MissingDataError", "MoleculeSource",
+    "MoleculeSurroundings", "MotionSource", "NBodySource", "NextFrameJob", "NextFrameSettings",
+    "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories", "PositionErrors",
+    "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile", "RecordsError",
+    "SamplingSettings", "StateErrors", "StateJob", "StateProtocol", "StateSettings", "StateSource",
+    "benchmark_tables", "circular_mean", "circular_variance", "make_records", "md17_trajectories",
+    "measure_states", "most_neighbours", "network_options", "next_frame_tables", "peptide_system",
+    "peptide_tables", "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames",
+    "run_md17", "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables",
+    "state_tables", "superposed_molecule", "training_replicas",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from ._records import Record
 _QUANTITIES = (("mse", "MSE (10⁻³ Å²)", 1e3), ("mae", "MAE (Å)", 1.0))
 # How many times the error of the second that of the first is.
 _RATIOS = (("linear-ar-full", "stegmn"), ("stegmn-paper", "stegmn"))
-_ABSENT = "–"
+ABSENT = "–"
 _INPUTS = ("heavy", "all")
 
 
@@ -77,7 +77,7 @@ def _table(key, records, quantity, heading, scale):
     several = len(molecules) > 1
     rows = []
     for model in models:
-        row = [model, *(_cell(values[model, molecule]) for molecule in molecules)]
+        row = [model, *(mean_cell(values[model, molecule]) for molecule in molecules)]
         rows.append(row + [_geometric_mean(means, model, molecules)] * several)
     rows += [_ratio_row(means, pair, molecules, several) for pair in _RATIOS if set(pair) <= names]
     n_seeds = len({record.seed for record in records})
@@ -89,9 +89,10 @@ def _table(key, records, quantity, heading, scale):
     return BenchmarkTable(title, ["model", *molecules] + ["geometric mean"] * several, rows)
 
 
-def _cell(values):
+def mean_cell(values) -> str:
+    """Mean of values with three significant digits, and the standard deviation of several."""
     if not values:
-        return _ABSENT
+        return ABSENT
     mean = statistics.fmean(values)
     if len(values) == 1:
         return f"{mean:.{_decimals(mean)}f}"
@@ -108,8 +109,8 @@ def _geometric_mean(means, model, molecules):
     found = [means.get((model, molecule)) for molecule in molecules]
     # an error of exactly zero has no logarithm
     if not all(found):
-        return _ABSENT
-    return _cell([statistics.geometric_mean(found)])
+        return ABSENT
+    return mean_cell([statistics.geometric_mean(found)])
 
 
 def _ratio_row(means, pair, molecules, several):
@@ -119,5 +120,5 @@ def _ratio_row(means, pair, molecules, several):
         ratios.append(above / below if above and below else None)
     if several:
         ratios.append(None if None in ratios else statistics.geometric_mean(ratios))
-    cells = (_ABSENT if ratio is None else f"{ratio:.2f}" for ratio in ratios)
+    cells = (ABSENT if ratio is None else f"{ratio:.2f}" for ratio in ratios)
     return [" / ".join(pair), *cells]

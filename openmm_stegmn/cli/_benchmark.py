@@ -23,8 +23,20 @@ from ._benchmark_options import (
 )
 from ._benchmark_peptides import peptides
 from ._benchmark_sampling import sampling
+from ._benchmark_states import (
+    BatchSize,
+    Epochs,
+    Frames,
+    LearningRate,
+    adk,
+    measured,
+    mocap,
+    nbody,
+)
 from ._options import Device
 from ._terminal import warnings_on_one_line
+
+_TASKS = ("next", "s2s", "s2t")
 
 benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
 
@@ -39,6 +51,24 @@ def md17(
     atoms: Annotated[
         str, typer.Option(help="Input: heavy or all. Errors are those of heavy atoms.")
     ] = "heavy",
+    task: Annotated[
+        str,
+        typer.Option(
+            help="next: the frame 5 fs on from 10; s2s, s2t: the state or the trajectory 1.5 ps on "
+            "from one state."
+        ),
+    ] = "next",
+    superpose: Annotated[
+        bool | None,
+        typer.Option(
+            help="Superpose all frames on the first, of --task s2s and s2t.",
+            show_default="for GFN2-xTB, whose molecules fly",
+        ),
+    ] = None,
+    frames: Frames = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
     device: Device = "auto",
     output: Output = Path("benchmark-md17.json"),
     overwrite: Overwrite = False,
@@ -57,19 +87,41 @@ def md17(
     """Predict the next frame, 5 fs ahead, of eight small molecules at 500 K.
 
     The published protocol: heavy atoms, 10 past frames, 500 training, 2,000 validation and 2,000
-    test windows. --data holds ethanol.npz (or md17_ethanol.npz, rmd17_ethanol.npz), and so on, of
+    test windows. With --task s2s or s2t, other models predict 3,000 steps ahead from one state, the
+    last frame or eight on the way; --frames, --epochs, --batch-size and --learning-rate are theirs.
+    --data holds ethanol.npz (or md17_ethanol.npz, rmd17_ethanol.npz), and so on, of
     MD17 or rMD17, or made by --generate; tables and records say which.
     """
     with warnings_on_one_line():
         from ..benchmarks import MD17Settings, benchmark_tables, run_md17
+        from ..data import frames_needed
 
         with told_in_benchmark(output, data):
+            if task not in _TASKS:
+                raise ValueError(f"task must be {', '.join(_TASKS)}, got {task!r}")
+            theirs = {
+                "frames": frames, "epochs": epochs, "batch_size": batch_size,
+                "learning_rate": learning_rate,
+            }  # fmt: skip
+            if task != "next":
+                tables = _from_states(
+                    data, task, superpose, molecules, models, seeds, windows, atoms, device, theirs,
+                    output, overwrite, generate, steps, processes,
+                )  # fmt: skip
+                print_tables(tables)
+                return
+            theirs["superpose"] = superpose
+            if given := [name for name, value in theirs.items() if value is not None]:
+                raise ValueError(f"--{given[0].replace('_', '-')} is for --task s2s and s2t")
             settings = MD17Settings(
                 **chosen(molecules=molecules, models=models), seeds=seeds, windows=windows,
                 atoms=atoms, device=device,
             )  # fmt: skip
             if generate:
-                _generate(data, settings, steps, processes)
+                needed = frames_needed(
+                    training=windows, validation=settings.validation, test=settings.test
+                )
+                _generate(data, settings, steps, needed, processes)
             with counted("records") as update:
                 records = run_md17(
                     data, settings, output=output, overwrite=overwrite, processes=processes,
@@ -78,12 +130,37 @@ def md17(
     print_tables(benchmark_tables(records))
 
 
-def _generate(folder, settings, steps, processes):
-    from ..data import XtbSettings, find_md17, frames_needed, generate_trajectories
-
-    needed = frames_needed(
-        training=settings.windows, validation=settings.validation, test=settings.test
+def _from_states(
+    data, task, superpose, molecules, models, seeds, windows, atoms, device, theirs, output,
+    overwrite, generate, steps, processes,
+):  # fmt: skip
+    """Tables of the tasks that begin with a state."""
+    from ..benchmarks import (
+        MD17Settings,
+        MoleculeSource,
+        StateSettings,
+        md17_trajectories,
+        superposed_molecule,
     )
+    from ..data import XTB_METHOD
+
+    if atoms != "heavy":
+        raise ValueError(f"--task {task} is of heavy atoms, got --atoms {atoms}")
+    settings = StateSettings(**chosen(models=models), seeds=seeds, device=device, **theirs)
+    files = MD17Settings(**chosen(molecules=molecules), windows=windows)
+    if generate:
+        _generate(data, files, steps, MoleculeSource.steps_needed(windows), processes)
+    sources = []
+    for trajectory in md17_trajectories(data, files):
+        if superpose if superpose is not None else trajectory.label == XTB_METHOD:
+            trajectory = superposed_molecule(trajectory)
+        sources.append(MoleculeSource(trajectory, task, windows))
+    return measured(sources, settings, output, overwrite, processes)
+
+
+def _generate(folder, settings, steps, needed, processes):
+    from ..data import XtbSettings, find_md17, generate_trajectories
+
     if steps < needed:
         raise ValueError(
             f"--steps {steps}: too few for {settings.windows} training, {settings.validation} "
@@ -106,3 +183,6 @@ def _generate(folder, settings, steps, processes):
 
 benchmark.command()(peptides)
 benchmark.command()(sampling)
+benchmark.command()(nbody)
+benchmark.command()(mocap)
+benchmark.command()(adk)

@@ -14,8 +14,8 @@ from torch import Tensor
 from ._windows import WindowSet
 
 _BLOCKS = 60
-# Blocks of the 60 that each set gets.
-_DEALT = {"training": 36, "validation": 12, "test": 12}
+# Fifths of the blocks that each set gets.
+_DEALT = {"training": 3, "validation": 1, "test": 1}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def guess_bonds(elements, frames: Tensor, samples: int = 20) -> tuple:
 
 def split_windows(
     trajectory: MoleculeTrajectory, *, training: int, validation: int, test: int,
-    history: int = 10, stride: int = 10, seed: int = 0,
+    history: int = 10, stride: int = 10, seed: int = 0, blocks: int = _BLOCKS,
 ) -> dict[str, WindowSet]:  # fmt: skip
     """Draw windows for training, validation and test that have no frame in common.
 
@@ -129,6 +129,8 @@ def split_windows(
         Time steps between two frames of a window.
     seed : int
         Of the blocks and of the draw.
+    blocks : int
+        Another number of blocks, a multiple of 5: long windows need long blocks.
 
     Returns
     -------
@@ -140,42 +142,45 @@ def split_windows(
     ValueError
         If there are fewer windows than asked for.
     """
-    starts = _starts_by_block(trajectory.present, history, stride)
+    starts = _starts_by_block(trajectory.present, history, stride, blocks)
     random = np.random.default_rng(seed)
-    order, sets, begin = random.permutation(_BLOCKS), {}, 0
+    order, sets, begin = random.permutation(blocks), {}, 0
     wanted = {"training": training, "validation": validation, "test": test}
     for name, count in wanted.items():
-        blocks = sorted(order[begin : begin + _DEALT[name]])
-        begin += _DEALT[name]
-        pool = torch.cat([starts[block] for block in blocks])
+        dealt = _DEALT[name] * blocks // 5
+        pool = torch.cat([starts[block] for block in sorted(order[begin : begin + dealt])])
+        begin += dealt
         if len(pool) < count:
-            raise ValueError(_too_few(trajectory, name, count, len(pool), history, stride))
+            where = f"{dealt} of {blocks} blocks"
+            raise ValueError(_too_few(trajectory, name, count, len(pool), history, stride, where))
         drawn = pool[torch.from_numpy(random.permutation(len(pool))[:count])]
         sets[name] = WindowSet(trajectory.frames, drawn, history, stride)
     return sets
 
 
 def frames_needed(
-    *, training: int, validation: int, test: int, history: int = 10, stride: int = 10
-) -> int:
+    *, training: int, validation: int, test: int, history: int = 10, stride: int = 10,
+    blocks: int = _BLOCKS,
+) -> int:  # fmt: skip
     """Frames without a gap that :func:`split_windows` needs."""
     wanted = {"training": training, "validation": validation, "test": test}
-    starts = max(math.ceil(count / _DEALT[name]) for name, count in wanted.items())
-    return _BLOCKS * (starts + history * stride)
+    dealt = {name: fifths * blocks // 5 for name, fifths in _DEALT.items()}
+    starts = max(math.ceil(count / dealt[name]) for name, count in wanted.items())
+    return blocks * (starts + history * stride)
 
 
-def _starts_by_block(present, history, stride):
+def _starts_by_block(present, history, stride, blocks):
     """First frames of all windows whose frames and target are in the file and in one block."""
-    length, reach = len(present) // _BLOCKS, history * stride
+    length, reach = len(present) // blocks, history * stride
     if length <= reach:
-        return [torch.empty(0, dtype=torch.long)] * _BLOCKS
+        return [torch.empty(0, dtype=torch.long)] * blocks
     # (blocks, starts, history + 1): the frames of each window
-    whole = present[: _BLOCKS * length].reshape(_BLOCKS, length).unfold(1, reach + 1, 1)
+    whole = present[: blocks * length].reshape(blocks, length).unfold(1, reach + 1, 1)
     complete = whole[..., ::stride].all(-1)
     return [number * length + block.nonzero().flatten() for number, block in enumerate(complete)]
 
 
-def _too_few(trajectory, name, wanted, found, history, stride):
+def _too_few(trajectory, name, wanted, found, history, stride, where):
     n_frames = int(trajectory.present.sum())
     message = (
         f"{trajectory.name} ({trajectory.label}, {trajectory.path.name}): found {found} windows of "
@@ -187,4 +192,4 @@ def _too_few(trajectory, name, wanted, found, history, stride):
             f"of order, and most windows lack one: use the original MD17 file, or --generate "
             f"trajectories with GFN2-xTB"
         )
-    return message + f" in {_DEALT[name]} of {_BLOCKS} blocks of {n_frames:,} frames"
+    return message + f" in {where} of {n_frames:,} frames"

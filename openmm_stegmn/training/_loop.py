@@ -121,7 +121,7 @@ def train(
             enable_checkpointing=folder is not None, enable_model_summary=False,
         )  # fmt: skip
         loaders = [_training_numbers(task, trainer), *checks]
-        _run(trainer, task, loaders, folder / CHECKPOINT if resume else None)
+        fit_with(trainer, task, loaders, folder / CHECKPOINT if resume else None)
         best.restore(model)
         if folder is not None and trainer.is_global_zero:
             draw_curve(folder)
@@ -147,7 +147,8 @@ def _callbacks(config, folder, progress):
     return found
 
 
-def _run(trainer, task, loaders, checkpoint):
+def fit_with(trainer, task, loaders, checkpoint: Path | None = None) -> None:
+    """Let a trainer fit a task, from a checkpoint if there is one; Ctrl-C is what it is."""
     with warnings.catch_warnings():
         # Numbers need no worker processes. The folder is where checkpoints are meant to be.
         for message in (".*does not have many workers.*", ".*exists and is not empty.*"):

@@ -1,0 +1,132 @@
+"""Networks of the benchmarks of states, and the published settings: the one place for them."""
+
+from dataclasses import dataclass, field
+
+from ..models.networks import STATE_NETWORKS
+from ..training import StateTrainingConfig
+
+
+@dataclass(frozen=True)
+class BenchmarkNetwork:
+    """A network by its name in a benchmark."""
+
+    network: str
+    """In :data:`~openmm_stegmn.models.networks.STATE_NETWORKS`."""
+    options: dict = field(default_factory=dict)
+    """Keyword arguments beside the sizes."""
+    discretisation: str = "uniform"
+    """Which frames it is trained on and judged by: those of the whole way, or the last ones."""
+    trajectory: bool = False
+    """Whether it reads as many states as it predicts frames."""
+
+    @property
+    def cls(self):
+        """The network's class."""
+        return STATE_NETWORKS[self.network]
+
+
+#: Names are those of the papers; EGNO's ablations say which of features, positions and velocities
+#: are still convolved in time.
+STATE_MODELS: dict[str, BenchmarkNetwork] = {
+    "linear-dynamics": BenchmarkNetwork("linear-dynamics"),
+    "radial-field": BenchmarkNetwork("radial-field"),
+    "mpnn": BenchmarkNetwork("mpnn"),
+    # with e3nn, named where they are wanted; so wide in each degree
+    "tfn": BenchmarkNetwork("tfn", {"hidden": 32}),
+    "se3-transformer": BenchmarkNetwork("se3-transformer", {"hidden": 32}),
+    "egnn": BenchmarkNetwork("egnn"),
+    "egnn-r": BenchmarkNetwork("egnn-r"),
+    "egnn-s": BenchmarkNetwork("egnn-s"),
+    "egnn-tb": BenchmarkNetwork("egnn-tb"),
+    "gmn": BenchmarkNetwork("gmn"),
+    "eghn": BenchmarkNetwork("eghn"),
+    "st-egnn": BenchmarkNetwork("st-egnn", trajectory=True),
+    "egno": BenchmarkNetwork("egno"),
+    "egno-l": BenchmarkNetwork("egno", {"discretisation": "last"}, "last"),
+    "egno-t2t": BenchmarkNetwork("egno", trajectory=True),
+    "egno-none": BenchmarkNetwork("egno", {"convolved": ()}),
+    "egno-h": BenchmarkNetwork("egno", {"convolved": ("h",)}),
+    "egno-xv": BenchmarkNetwork("egno", {"convolved": ("x", "v")}),
+    "egno-hx": BenchmarkNetwork("egno", {"convolved": ("h", "x")}),
+    "eghno": BenchmarkNetwork("eghno"),
+}
+
+_TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")
+_ALL = (*_TO_STATE, "egnn-tb", "gmn", "eghn", "egno", "eghno")
+
+
+@dataclass(frozen=True)
+class StateProtocol:
+    """Published settings of a benchmark, from the releases of EGNO and EGHN."""
+
+    layers: int
+    hidden: int
+    frames: int
+    """P."""
+    models: tuple
+    """Those of its table."""
+    training: dict
+    """Of :class:`~openmm_stegmn.training.StateTrainingConfig`."""
+    clusters: int = 5
+    """Of EGHN and EGHNO."""
+
+
+PROTOCOLS = {
+    "nbody": StateProtocol(
+        4, 64, 5,
+        (
+            *_TO_STATE, "egnn-tb", "eghn", "egno", "egno-l", "egno-t2t", "egno-none", "egno-h",
+            "egno-xv", "egno-hx", "eghno",
+        ),
+        {},
+    ),
+    "mocap": StateProtocol(
+        6, 128, 5, _ALL,
+        {"epochs": 2000, "batch_size": 12, "learning_rate": 5e-4, "weight_decay": 1e-10},
+    ),
+    "md17-s2s": StateProtocol(
+        5, 64, 8, _ALL,
+        {"weight_decay": 1e-15, "halve_every": 2500, "patience": None},
+    ),
+    "md17-s2t": StateProtocol(
+        5, 64, 8, ("linear-dynamics", "egnn-r", "egnn-s", "egnn-tb", "egno", "egno-t2t", "eghno"),
+        {"weight_decay": 1e-15, "halve_every": 2500, "patience": None},
+    ),
+    "adk": StateProtocol(
+        4, 128, 4, (*_ALL, "egno-t2t", "st-egnn"),
+        {
+            "epochs": 15_000, "batch_size": 8, "learning_rate": 5e-5, "weight_decay": 1e-4,
+            "auxiliary": 2.0,
+        },
+        clusters=20,
+    ),
+}  # fmt: skip
+
+
+def network_options(source, name: str, frames: int) -> dict:
+    """Keyword arguments of a network, beside the features it is told of.
+
+    Parameters
+    ----------
+    source : StateSource
+    name : str
+        Of :data:`STATE_MODELS`.
+    frames : int
+        P.
+    """
+    model, protocol = STATE_MODELS[name], PROTOCOLS[source.benchmark]
+    options = {"layers": protocol.layers, "hidden": protocol.hidden, **model.options}
+    if model.cls.gives_trajectory:
+        options["horizon"] = frames
+    if model.trajectory:
+        options["history"] = frames
+    if model.network in ("eghn", "eghno"):
+        options["clusters"] = protocol.clusters
+    if model.network == "gmn":
+        options["constraints"] = source.constraints
+    return options
+
+
+def state_training(benchmark: str, seed: int, **changes) -> StateTrainingConfig:
+    """How networks are trained in a benchmark: as published, but for the changes."""
+    return StateTrainingConfig(**PROTOCOLS[benchmark].training | changes, seed=seed)

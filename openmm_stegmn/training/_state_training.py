@@ -1,0 +1,179 @@
+"""Training of state networks: what they minimise, and the published way to do it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import lightning
+import torch
+
+from ..models.networks import StateNetwork
+from ._best import KeepBest
+from ._loop import fit_with
+from ._state_windows import StateWindows
+from ._stop_early import StopEarly
+
+
+@dataclass(frozen=True)
+class StateTrainingConfig:
+    """Hyper-parameters of the training of a state network."""
+
+    epochs: int = 5000
+    """At most."""
+    batch_size: int = 100
+    """Windows in a batch; what is left of an epoch is left out."""
+    learning_rate: float = 1e-4
+    """Of Adam."""
+    weight_decay: float = 1e-8
+    """Of Adam: an L2 penalty."""
+    halve_every: int | None = None
+    """Epochs after which the learning rate is halved, again and again; None: never."""
+    auxiliary: float = 1.0
+    """Weight of an auxiliary loss, of networks that have one."""
+    validate_every: int = 5
+    """Epochs between two looks at the validation windows."""
+    patience: int | None = 50
+    """Validations in a row without a lower loss after which training stops; None: never."""
+    seed: int = 0
+    """Of the order of windows. Initial weights come from torch's seed when the network is built."""
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "learning_rate", "validate_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("halve_every", "patience"):
+            value = getattr(self, name)
+            if value is not None and not value >= 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+class StateTask(lightning.LightningModule):
+    """Fit frames: the mean of their square deviations.
+
+    A network that gives one frame is fitted to the last of the windows' frames. Weights are chosen
+    by the error of the last frame.
+
+    Parameters
+    ----------
+    model : StateNetwork
+    windows, validation : StateWindows
+    config : StateTrainingConfig
+    """
+
+    def __init__(
+        self, model: StateNetwork, windows: StateWindows, validation: StateWindows,
+        config: StateTrainingConfig,
+    ):  # fmt: skip
+        super().__init__()
+        self.model, self.config = model, config
+        self.windows, self.validation = windows, validation
+
+    def on_fit_start(self):
+        """Move the frames to where the network is."""
+        self.windows, self.validation = (
+            windows.to(self.device) for windows in (self.windows, self.validation)
+        )
+
+    def example(self, windows, index):
+        """What a loss takes: states and frames of some numbers."""
+        return windows.take(index)
+
+    def loss(self, states, following):
+        """Mean square deviation of the last frame."""
+        frames, _ = self.model(*states)
+        return (frames[:, -1] - following[:, -1]).square().mean()
+
+    def training_step(self, index, _):
+        """Mean square deviation of all frames, and what the network adds."""
+        states, following = self.windows.take(index)
+        frames, _ = self.model(*states)
+        loss = (frames - following[:, -frames.shape[1] :]).square().mean()
+        auxiliary = self.model.take_auxiliary_loss()
+        return loss if auxiliary is None else loss + self.config.auxiliary * auxiliary
+
+    def validation_step(self, index, _):
+        """Loss of validation windows."""
+        loss = self.loss(*self.example(self.validation, index))
+        self.log("validation", loss, logger=False, batch_size=len(index))
+
+    def configure_optimizers(self):
+        """Adam, with the learning rate halved from time to time if asked for."""
+        config = self.config
+        # a step of one launch
+        fused = {"fused": True} if self.device.type == "cuda" else {}
+        optimizer = torch.optim.Adam(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
+            **fused,
+        )  # fmt: skip
+        if config.halve_every is None:
+            return optimizer
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, config.halve_every, gamma=0.5)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule}}
+
+
+class Batches:
+    """Numbers of windows in batches, on the device that trains.
+
+    Parameters
+    ----------
+    count, batch_size : int
+    device : str
+    seed : int, optional
+        Every epoch has an order of its own, and what is left of it is left out. None: in order,
+        and all of them.
+    """
+
+    def __init__(self, count: int, batch_size: int, device: str, seed: int | None = None):
+        self.count, self.size, self.device = count, min(batch_size, count), device
+        self.generator = None if seed is None else torch.Generator().manual_seed(seed)
+
+    def __len__(self):
+        return self.count // self.size if self.generator else -(-self.count // self.size)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        if self.generator is None:
+            return iter(torch.arange(self.count, device=self.device).split(self.size))
+        order = torch.randperm(self.count, generator=self.generator).to(self.device)
+        return iter(order.split(self.size)[: len(self)])
+
+
+def train_states(
+    model: StateNetwork, windows: StateWindows, validation: StateWindows,
+    config: StateTrainingConfig | None = None, *, device: str = "cpu",
+) -> int:  # fmt: skip
+    """Train a state network in place; it has the weights that do best on the validation windows.
+
+    Parameters
+    ----------
+    model : StateNetwork
+    windows, validation : StateWindows
+    config : StateTrainingConfig, optional
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+
+    Returns
+    -------
+    int
+        Epochs that were trained: none of a network that least squares gives.
+    """
+    config = config or StateTrainingConfig()
+    if model.closed_form:
+        states, following = windows.take(torch.arange(len(windows)))
+        model.fit(states.positions, states.velocities, following)
+        model.eval()
+        return 0
+    task = StateTask(model.train(), windows, validation, config)
+    # No gradients: more windows at a time take no more memory.
+    checks = Batches(len(validation), 4 * config.batch_size, device)
+    order = Batches(len(windows), config.batch_size, device, config.seed)
+    best = KeepBest(checks)
+    callbacks = [best] if config.patience is None else [best, StopEarly(config.patience)]
+    trainer = lightning.Trainer(
+        max_epochs=config.epochs, accelerator="gpu" if device == "cuda" else "cpu", devices=1,
+        check_val_every_n_epoch=min(config.validate_every, config.epochs), callbacks=callbacks,
+        num_sanity_val_steps=0, logger=False, enable_checkpointing=False,
+        enable_model_summary=False, enable_progress_bar=False,
+    )  # fmt: skip
+    fit_with(trainer, task, [order, checks])
+    best.restore(model)
+    model.cpu().eval()
+    return trainer.current_epoch

@@ -1,0 +1,99 @@
+"""States of particles and the frames that follow them: what state networks are trained on."""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..models.layers import ParticleGraph
+
+
+class States(NamedTuple):
+    """What goes into a :class:`~openmm_stegmn.models.networks.StateNetwork`."""
+
+    positions: Tensor
+    """``(B, T, N, 3)``"""
+    velocities: Tensor
+    """``(B, T, N, 3)``"""
+    features: Tensor
+    """Of nodes, ``(B, N, F)``."""
+    graph: ParticleGraph
+
+
+class Surroundings(nn.Module):
+    """What networks are told of the particles of a window: features of nodes, and their graph.
+
+    Subclasses hold what does not change as buffers, and define :meth:`forward`.
+    """
+
+    #: Features of nodes and of edges.
+    node_features: int
+    edge_features: int
+
+    def forward(self, x: Tensor, v: Tensor, window: Tensor) -> tuple[Tensor, ParticleGraph]:
+        """Features ``(B, N, F)``, and the graph of the last states.
+
+        Parameters
+        ----------
+        x, v : Tensor, ``(B, N, 3)``
+        window : Tensor, ``(B,)``
+            Numbers of the windows.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class StateWindows:
+    """T states of particles and P frames after them, read from one array of frames.
+
+    Parameters
+    ----------
+    frames, velocities : Tensor, ``(n_frames, N, 3)``
+        Several trajectories one after the other.
+    starts : Tensor, ``(n_windows,)``
+        Frame of the last state of each window.
+    past : Tensor, ``(T,)``
+        Frames from there to each of the states: none is above zero, the last is zero.
+    ahead : Tensor, ``(P,)``
+        Frames from there to each of those that are predicted.
+    surroundings : Surroundings
+    """
+
+    frames: Tensor
+    velocities: Tensor
+    starts: Tensor
+    past: Tensor
+    ahead: Tensor
+    surroundings: Surroundings
+
+    def __len__(self):
+        return len(self.starts)
+
+    def __deepcopy__(self, memo):
+        # Nothing in it changes; callbacks of Lightning copy what a module holds.
+        return self
+
+    @property
+    def horizon(self) -> int:
+        """Frames that are predicted, P."""
+        return len(self.ahead)
+
+    def take(self, index: Tensor) -> tuple[States, Tensor]:
+        """States of the windows of these numbers, and frames that follow, ``(B, P, N, 3)``."""
+        start = self.starts[index][:, None]
+        x, v = (values[start + self.past] for values in (self.frames, self.velocities))
+        features, graph = self.surroundings(x[:, -1], v[:, -1], index)
+        return States(x, v, features, graph), self.frames[start + self.ahead]
+
+    def looking(self, ahead) -> "StateWindows":
+        """The same with other frames to predict."""
+        return replace(self, ahead=torch.as_tensor(ahead, device=self.starts.device))
+
+    def to(self, device) -> "StateWindows":
+        """A copy on a device, for good: windows are taken there."""
+        tensors = ("frames", "velocities", "starts", "past", "ahead")
+        moved = {name: getattr(self, name).to(device) for name in tensors}
+        # modules move in place
+        return StateWindows(**moved, surroundings=copy.deepcopy(self.surroundings).to(device))
