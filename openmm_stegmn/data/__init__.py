@@ -10,15 +10,16 @@ from ._record import record_training_data, record_trajectory
 from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
 from ._stored_frames import StoredFrames
 from ._trajectories import MEMORY, Trajectory, check_same_interval, frames_of, read_trajectories
+from ._window_blocks import WindowBlocks
 from ._windows import WindowSet, reverse_time, superpose_windows
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
     "DAMAGED", "MD17_MOLECULES", "MEMORY", "MoleculeTrajectory", "StoredFrames", "Trajectory",
-    "TrajectoryFileError", "WindowSet", "XtbSettings", "check_same_interval", "describe_molecule",
-    "different_settings", "find_md17", "frames_needed", "frames_of", "generate_trajectories",
-    "guess_bonds", "hold_out", "langevin_context", "md17_elements", "md17_name", "md17_structure",
-    "read_md17", "read_trajectories", "record_training_data",
-    "record_trajectory", "reverse_time", "simulate_replica", "simulate_replicas",
-    "split_windows", "steps_between", "superpose_windows", "write_archive",
+    "TrajectoryFileError", "WindowBlocks", "WindowSet", "XtbSettings", "check_same_interval",
+    "describe_molecule", "different_settings", "find_md17", "frames_needed", "frames_of",
+    "generate_trajectories", "guess_bonds", "hold_out", "langevin_context", "md17_elements",
+    "md17_name", "md17_structure", "read_md17", "read_trajectories", "record_training_data",
+    "record_trajectory", "reverse_time", "simulate_replica", "simulate_replicas", "split_windows",
+    "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip

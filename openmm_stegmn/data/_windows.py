@@ -94,7 +94,7 @@ class WindowSet:
         if count >= len(self):
             return self
         if generator is None:
-            keep = torch.linspace(0, len(self) - 1, count).round().long()
+            keep = torch.linspace(0, len(self) - 1, count, dtype=torch.float64).round().long()
         else:
             keep = torch.randperm(len(self), generator=generator)[:count].sort().values
         return WindowSet(

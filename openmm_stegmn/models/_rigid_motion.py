@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ..mechanics import ArticulatedBody, rotation_vector
-from .layers import shared_regression
+from .layers import SharedRegression
 
 
 class RigidMotion(nn.Module):
@@ -33,15 +34,15 @@ class RigidMotion(nn.Module):
         turned = rotation_vector(body.superposition(last.expand_as(past), past))
         return turned, body.centres(past) - body.centres(last)
 
-    def fit(self, body: ArticulatedBody, windows: Tensor, targets: Tensor) -> None:
-        """Least squares over windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``."""
-        turned, shifted = self._past(body, windows)
-        rotation, translation = body.rigid_increments(windows[:, -1], targets)
-        for buffer, step, past in (
-            (self.rotation_weights, rotation, turned),
-            (self.translation_weights, translation, shifted),
-        ):
-            features = past.transpose(0, 1).flatten(1).T
+    def fit(self, body: ArticulatedBody, windows: WindowBlocks) -> None:
+        """Least squares over windows."""
+        buffers = self.rotation_weights, self.translation_weights
+        equations = [SharedRegression(len(buffer)) for buffer in buffers]
+        for window, target in windows:
+            steps = body.rigid_increments(window[:, -1], target)
+            for each, past, step in zip(equations, self._past(body, window), steps, strict=True):
+                each.add(past.transpose(0, 1).flatten(1).T, step.flatten())
+        for buffer, each in zip(buffers, equations, strict=True):
             # Superposed training windows have no rigid motion to learn from: predict none.
-            if features.abs().max() > 1e-3:
-                buffer.copy_(shared_regression(features, step.flatten()))
+            if each.largest > 1e-3:
+                buffer.copy_(each.solution())

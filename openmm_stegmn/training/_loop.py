@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch.utils.data import DataLoader
 
-from ..data import WindowSet
+from ..data import WindowBlocks, WindowSet
 from ._best import KeepBest
 from ._config import TrainingConfig
 from ._logs import CHECKPOINT, draw_curve, loggers
@@ -22,7 +22,7 @@ from ._stop_early import StopEarly
 from ._tasks import PositionTask, TorsionTask
 
 # Windows that least squares sees, and that validation looks at: more change nothing that counts.
-# Of large molecules fewer, with that many atoms in all their frames: they must fit in memory.
+# Of large molecules fewer, with that many atoms in all their frames: each costs more time.
 _FITTED, _FITTED_ATOMS, _VALIDATED = 50_000, 20_000_000, 4_000
 
 
@@ -178,13 +178,7 @@ def _fit(model, windows, config, accelerator):
     # Each process its own
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
     fitted = windows.subset(windows.at_most(_FITTED, _FITTED_ATOMS))
-    window, target = fitted.take(slice(None))
-    frames = torch.cat([window, target[:, None]], 1).to(device)
-    del window, target
-    if config.time_reversal:
-        # Side by side, so that a part of the windows is the same part in both directions
-        frames = torch.stack([frames, frames.flip(1)], 1).flatten(0, 1)
-    model.to(device).fit(frames[:, :-1], frames[:, -1])
+    model.to(device).fit(WindowBlocks.of_set(fitted, backwards=config.time_reversal, device=device))
 
 
 def _training_numbers(task, trainer):

@@ -52,18 +52,39 @@ class LagRegression(nn.Module):
                 weights = ridge_solution(features.T @ features, features.T @ step, self.ridge)
             self.weights.copy_(weights.T)
         else:
-            features = past.transpose(1, 2).reshape(-1, past.shape[1])
-            self.weights.copy_(shared_regression(features, step.reshape(-1)))
+            equations = SharedRegression(past.shape[1])
+            equations.add(past.transpose(1, 2).reshape(-1, past.shape[1]), step.reshape(-1))
+            self.weights.copy_(equations.solution())
 
 
-def shared_regression(features: Tensor, target: Tensor) -> Tensor:
-    """Least squares of ``(n,)`` on ``(n, k)``, in float64; returns ``(k,)``.
+class SharedRegression:
+    """Least squares of ``(n,)`` on ``(n, k)``, in float64, from rows that come in blocks.
 
-    From the normal equations: for millions of rows, CUDA has no other solution.
+    From the normal equations: millions of rows need not be there at once, and CUDA has no other
+    solution for them.
+
+    Parameters
+    ----------
+    n_features : int
+        k.
     """
-    features, target = features.double(), target.double()
-    gram, moment = features.T @ features, features.T @ target
-    return torch.linalg.lstsq(gram.cpu(), moment.cpu()[:, None]).solution[:, 0].to(features)
+
+    def __init__(self, n_features: int):
+        self.gram = torch.zeros(n_features, n_features, dtype=torch.float64)
+        self.moment = torch.zeros(n_features, dtype=torch.float64)
+        #: Largest absolute value of a feature.
+        self.largest = 0.0
+
+    def add(self, features: Tensor, target: Tensor) -> None:
+        """Count rows ``(n, k)`` and what they should give, ``(n,)``."""
+        self.largest = max(self.largest, features.abs().max().item())
+        features, target = features.double(), target.double()
+        self.gram += (features.T @ features).cpu()
+        self.moment += (features.T @ target).cpu()
+
+    def solution(self) -> Tensor:
+        """Weights ``(k,)``, on the CPU."""
+        return torch.linalg.lstsq(self.gram, self.moment[:, None]).solution[:, 0]
 
 
 def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
