@@ -14,6 +14,7 @@ from ..data import WindowBlocks, WindowSet
 from ._best import KeepBest
 from ._config import TrainingConfig
 from ._logs import CHECKPOINT, draw_curve, loggers
+from ._memory import parts_of, room
 from ._order import WindowOrder
 from ._progress import StepsBar
 from ._proposal_task import ProposalTask
@@ -103,7 +104,11 @@ def train(
         if validation is not None:
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
-        checks = _validation_numbers(task)
+        share = config.batch_size // (devices * nodes)
+        window, most = task.bytes_of_window(), room(model.context.masses.device)
+        parts = parts_of(share, window, most)
+        # No gradients: more windows at a time take no more memory.
+        checks = _validation_numbers(task, min(4 * share, int(most // max(1, window)) + 1))
         resume = folder is not None and resume and (folder / CHECKPOINT).is_file()
         best = KeepBest(*checks)
         trainer = lightning.Trainer(
@@ -111,7 +116,8 @@ def train(
             # What a loss does not depend on, such as rigid motion, has no gradient.
             strategy="auto" if devices * nodes == 1 else "ddp_find_unused_parameters_true",
             use_distributed_sampler=False,
-            gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
+            gradient_clip_val=config.gradient_clip, accumulate_grad_batches=parts,
+            enable_progress_bar=progress,
             callbacks=[best, *callbacks, *_callbacks(config, folder, progress)],
             num_sanity_val_steps=0, log_every_n_steps=1,
             # The last steps, fewer than those between two validations, are validated too.
@@ -119,7 +125,7 @@ def train(
             logger=False if folder is None else loggers(folder, resume),
             enable_checkpointing=folder is not None, enable_model_summary=False,
         )  # fmt: skip
-        loaders = [_training_numbers(task, trainer), *checks]
+        loaders = [_training_numbers(task, trainer, share // parts), *checks]
         _run(trainer, task, loaders, folder / CHECKPOINT if resume else None)
         best.restore(model)
         if folder is not None and trainer.is_global_zero:
@@ -181,19 +187,17 @@ def _fit(model, windows, config, accelerator):
     model.to(device).fit(WindowBlocks.of_set(fitted, backwards=config.time_reversal, device=device))
 
 
-def _training_numbers(task, trainer):
+def _training_numbers(task, trainer, size):
     # Only numbers of windows are loaded: the frames stay on the device that trains.
     config = task.config
     directions = 2 if config.time_reversal else 1
     numbers = range(len(task.windows) * task.variants * directions)
     order = WindowOrder(len(numbers), config, trainer)
-    return DataLoader(numbers, batch_size=config.batch_size // trainer.world_size, sampler=order)
+    return DataLoader(numbers, batch_size=size, sampler=order)
 
 
-def _validation_numbers(task):
+def _validation_numbers(task, size):
     """One loader or none; each process validates on all, and comes to the same."""
     if task.validation is None:
         return []
-    # No gradients: more windows at a time take no more memory.
-    numbers = range(len(task.validation) * task.variants)
-    return [DataLoader(numbers, batch_size=4 * task.config.batch_size)]
+    return [DataLoader(range(len(task.validation) * task.variants), batch_size=size)]

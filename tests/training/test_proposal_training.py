@@ -163,8 +163,9 @@ def test_training_lowers_the_loss_on_frames_it_has_not_seen(windows, unseen, tra
 
 def mean_loss(model, windows, lag):
     """Of one time, forwards."""
-    first = windows.frames[windows.starts]
-    last = windows.frames[windows.starts + (lag or 0)]
+    starts = windows.starts[:]
+    first = windows.frames[starts]
+    last = windows.frames[starts + (lag or 0)]
     torsions = model.context.body.torsions
     turns = wrap_angle(torsions(last) - torsions(first))
     with torch.no_grad():
