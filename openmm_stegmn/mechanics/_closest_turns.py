@@ -48,18 +48,19 @@ def closest_turns(
     stiffness = torch.as_tensor(stiffness, dtype=torch.float64, device=base.device)
     stiffness = stiffness.expand(body.n_bonds)
     size = min(_BLOCK, _NUMBERS // (body.n_bonds + 6) ** 2 + 1)
+    parts = _Parts(body)
     found = [
-        _of_both_starts(body, x.double(), y.double(), stiffness, iterations)
+        _of_both_starts(body, parts, x.double(), y.double(), stiffness, iterations)
         for x, y in zip(base.split(size), target.split(size), strict=True)
     ]
     turns, frames = (torch.cat(part) for part in zip(*found, strict=True))
     return turns, frames
 
 
-def _of_both_starts(body, base, target, stiffness, iterations):
+def _of_both_starts(body, parts, base, target, stiffness, iterations):
     true = wrap_angle(body.torsions(target) - body.torsions(base))
     found = [
-        _approach(body, base, start, target, true, stiffness, iterations)
+        _approach(body, parts, base, start, target, true, stiffness, iterations)
         for start in (torch.zeros_like(true), true)
     ]
     turns, frames, costs = (torch.stack(part) for part in zip(*found, strict=True))
@@ -67,7 +68,7 @@ def _of_both_starts(body, base, target, stiffness, iterations):
     return turns[best, number], frames[best, number]
 
 
-def _approach(body, base, turns, target, true, stiffness, iterations):
+def _approach(body, parts, base, turns, target, true, stiffness, iterations):
     """Turns, frames, and what is minimised, after least squares from a start."""
     alike = torch.ones(target.shape[1], dtype=target.dtype, device=target.device)
 
@@ -79,7 +80,7 @@ def _approach(body, base, turns, target, true, stiffness, iterations):
     frame, cost = place(turns)
     damping = torch.full_like(cost, _DAMPING)
     for _ in range(iterations):
-        normal, moment = _normal_equations(body, frame, target - frame)
+        normal, moment = _normal_equations(body, parts, frame, target - frame)
         # Rigid motion, six rows after those of the bonds, is free.
         normal.diagonal(dim1=1, dim2=2)[:, : body.n_bonds] += stiffness
         moment[:, : body.n_bonds] += stiffness * (true - turns)
@@ -95,7 +96,20 @@ def _approach(body, base, turns, target, true, stiffness, iterations):
     return turns, frame, cost
 
 
-def _normal_equations(body, frame, residual):
+class _Parts:
+    """What moves with each bond, and six times everything, for rigid motion."""
+
+    def __init__(self, body):
+        everything = torch.ones(6, body.n_atoms, dtype=torch.float64, device=body.distal.device)
+        #: 1 where an atom is in a part, ``(n_parts, n_atoms)``.
+        self.atoms = torch.cat([body.distal.double(), everything])
+        #: Number of atoms, ``(n_parts, 1)``.
+        self.count = self.atoms.sum(1, keepdim=True)
+        #: Whether the part of a column lies within that of a row.
+        self.within = self.atoms @ self.atoms.T == self.count.T
+
+
+def _normal_equations(body, parts, frame, residual):
     r"""Products of the derivatives of the positions with each other and with a residual.
 
     Each row is a twist: (ω, v) moves the atoms of its part by ω × x + v. Parts are what is distal
@@ -121,25 +135,17 @@ def _normal_equations(body, frame, residual):
     pivot, axis = body.axes(x)
     six = torch.eye(6, dtype=x.dtype, device=x.device).expand(len(x), 6, 6)
     twists = torch.cat([torch.cat([axis, torch.linalg.cross(pivot, axis)], -1), six], 1)
-    everything = torch.ones(6, body.n_atoms, dtype=x.dtype, device=x.device)
-    parts = torch.cat([body.distal.to(x.dtype), everything])
 
     outer = (x.unsqueeze(-1) * x.unsqueeze(-2)).flatten(2)
-    sums = parts @ torch.cat([outer, x], -1)
-    second, first, count = sums[..., :9].unflatten(-1, (3, 3)), sums[..., 9:], parts.sum(1)[:, None]
+    sums = parts.atoms @ torch.cat([outer, x], -1)
+    second, first = sums[..., :9].unflatten(-1, (3, 3)), sums[..., 9:]
     turn, shift = twists[..., :3], twists[..., 3:]
     square = second.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
     angular = square * turn - (second @ turn.unsqueeze(-1)).squeeze(-1)
     angular = angular + torch.linalg.cross(first, shift)
-    linear = count * shift - torch.linalg.cross(first, turn)
+    linear = parts.count * shift - torch.linalg.cross(first, turn)
     products = twists @ torch.cat([angular, linear], -1).transpose(1, 2)
-    within = _within(parts)
-    normal = torch.where(within, products, torch.where(within.T, products.transpose(1, 2), 0.0))
-
-    wrench = parts @ torch.cat([torch.linalg.cross(x, residual), residual], -1)
+    within, other = parts.within, products.transpose(1, 2)
+    normal = torch.where(within, products, torch.where(within.T, other, 0.0))
+    wrench = parts.atoms @ torch.cat([torch.linalg.cross(x, residual), residual], -1)
     return normal, (twists * wrench).sum(-1)
-
-
-def _within(parts):
-    """Whether the part of a column lies within that of a row."""
-    return parts @ parts.T == parts.sum(1)

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+# Distances in memory at a time
+_DISTANCES = 20_000_000
+
 
 def neighbour_table(frame: Tensor, most: int) -> Tensor:
     """Indices of the nearest neighbours of each atom, ``(..., n_atoms, K)``.
@@ -23,9 +26,15 @@ def neighbour_table(frame: Tensor, most: int) -> Tensor:
         table = torch.arange(n - 1, device=frame.device).expand(n, n - 1)
         table = table + (table >= atoms[:, None]).long()
         return table.expand(frame.shape[:-2] + (n, n - 1))
-    distances = torch.cdist(frame, frame)
-    own = torch.eye(n, dtype=torch.bool, device=frame.device)
-    return distances.masked_fill(own, float("inf")).topk(most, dim=-1, largest=False).indices
+    frames = frame.reshape(-1, n, 3)
+    found = [_nearest(block, most) for block in frames.split(_DISTANCES // n**2 + 1)]
+    return torch.cat(found).reshape(frame.shape[:-2] + (n, most))
+
+
+def _nearest(frames, most):
+    distances = torch.cdist(frames, frames)
+    distances.diagonal(dim1=-2, dim2=-1).fill_(float("inf"))
+    return distances.topk(most, dim=-1, largest=False).indices
 
 
 def gather_atoms(values: Tensor, table: Tensor) -> Tensor:

@@ -42,14 +42,9 @@ class LagRegression(nn.Module):
         if self.coupled:
             features, step = past.flatten(1).double(), step.double()
             if self.ridge is None:
-                kept = held_out_from(len(features))
-                fitted, held = (
-                    (f.T @ f, f.T @ s)
-                    for f, s in ((features[:kept], step[:kept]), (features[kept:], step[kept:]))
-                )
-                weights = held_out_solution(fitted, held)
+                weights = held_out_regression(features, step)
             else:
-                weights = ridge_solution(features.T @ features, features.T @ step, self.ridge)
+                weights = ridge_regression(features, step, self.ridge)
             self.weights.copy_(weights.T)
         else:
             equations = SharedRegression(past.shape[1])
@@ -100,6 +95,60 @@ def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
     return torch.cholesky_solve(columns, factor).reshape(moment.shape)
 
 
+def ridge_regression(features: Tensor, target: Tensor, ridge: float) -> Tensor:
+    """Ridge regression of ``(n, m)`` on ``(n, k)``, float64; returns ``(k, m)``.
+
+    See :func:`ridge_solution`. Of fewer rows than features the products of rows with each other are
+    solved for, which give the same weights.
+    """
+    if len(features) >= features.shape[1]:
+        return ridge_solution(features.T @ features, features.T @ target, ridge)
+    penalty = ridge * features.square().sum(0).mean()
+    kernel = features @ features.T
+    kernel.diagonal().add_(penalty.clamp_min(torch.finfo(torch.float64).tiny))
+    return features.T @ torch.cholesky_solve(target, torch.linalg.cholesky(kernel))
+
+
+def held_out_regression(features: Tensor, target: Tensor) -> Tensor:
+    """Ridge regression with the ridge that predicts the last fifth of the rows best.
+
+    Parameters
+    ----------
+    features, target : Tensor, ``(n, k)`` and ``(n, m)``
+        Float64.
+
+    Returns
+    -------
+    Tensor, ``(k, m)``
+        See :func:`held_out_solution`. Of fewer rows than features none of the k × k products of
+        features is formed.
+    """
+    kept = held_out_from(len(features))
+    rows = (features[:kept], target[:kept]), (features[kept:], target[kept:])
+    if len(features) >= features.shape[1]:
+        return held_out_solution(*((f.T @ f, f.T @ t) for f, t in rows))
+    (fitted, known), (held, asked) = rows
+    weights = [_scaled_regression(fitted, known, ridge) for ridge in _RIDGES]
+    errors = torch.stack([(held @ each - asked).square().sum(0) for each in weights])
+    return _best_of(errors, lambda ridge: _scaled_regression(features, target, ridge))
+
+
+def _scaled_regression(features, target, ridge):
+    scale = features.square().sum(0).sqrt()
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    return ridge_regression(features / scale, target, ridge) / scale[:, None]
+
+
+def _best_of(errors, solve):
+    """For each target, the weights with the ridge of the least error."""
+    best = errors.argmin(0)
+    weights = None
+    for number in best.unique().tolist():
+        solution = solve(_RIDGES[number])
+        weights = solution if weights is None else torch.where(best == number, solution, weights)
+    return weights
+
+
 def held_out_from(n_windows: int) -> int:
     """Number of the first window that is held out to choose a ridge: the last fifth is."""
     return n_windows - n_windows // 5
@@ -121,12 +170,7 @@ def held_out_solution(fitted, held) -> Tensor:
     """
     both = [a + b for a, b in zip(fitted, held, strict=True)]
     errors = torch.stack([_error(_solve(*fitted, ridge), *held) for ridge in _RIDGES])
-    best = errors.argmin(0)
-    weights = torch.zeros_like(both[1])
-    for number in best.unique().tolist():
-        solution = _solve(*both, _RIDGES[number])
-        weights = torch.where(best == number, solution, weights)
-    return weights
+    return _best_of(errors, lambda ridge: _solve(*both, ridge))
 
 
 def _solve(gram, moment, ridge):
