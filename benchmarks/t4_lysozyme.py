@@ -73,7 +73,7 @@ def simulate(folder, options):
     if done:
         simulation.loadCheckpoint(str(checkpoint(files[done - 1])))
     else:
-        simulation.minimizeEnergy()
+        simulation.minimizeEnergy(maxIterations=500)  # of a minimised structure; it comes with it
         simulation.context.setVelocitiesToTemperature(TEMPERATURE * unit.kelvin, 1)
         first = options.equilibration or 100 * options.nanoseconds
         simulation.step(round(first / STEP))
