@@ -30,7 +30,7 @@ from _matrix_systems import SYSTEMS, TEMPERATURE, build, read_from, write
 from _members import MEMBERS, split_forces
 from openmm import app, unit
 
-from openmm_stegmn.data import WindowSet
+from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator
 from openmm_stegmn.units import GAS_CONSTANT, to_angstrom
@@ -99,7 +99,7 @@ def prepared(name, length):
     for architecture in MODELS:
         model = build_model(case.spec(architecture=architecture, **values))
         if architecture != "persistence":
-            model.fit(*windows.take(torch.arange(len(windows))))
+            model.fit(WindowBlocks.of_set(windows))
         models[architecture] = model.eval().requires_grad_(False)
     return context.getState(positions=True, velocities=True), models
 

@@ -1,10 +1,12 @@
 """Memory of training on a trajectory that is larger than what frames may take.
 
 A trajectory of chignolin is generated (frames of a short simulation, again and again), and
-``openmm-stegmn train`` is run on it. What is told is memory that is the process's own (RssAnon):
-pages of the file that frames are kept in (in VmRSS too) are the system's to take back at any time.
+``openmm-stegmn train`` is run on it. Told are the memory that is the process's own (RssAnon), and
+all that counts as its own in ``top`` (VmRSS), with pages of libraries and of the file that frames
+are kept in; beside the floor, what the imports alone take.
 
-    python benchmarks/training_memory.py --gigabytes 3
+    python benchmarks/training_memory.py --gigabytes 10
+    python benchmarks/training_memory.py --gigabytes 0.4 --memory 0.1 --network default
 """
 
 import argparse
@@ -23,10 +25,12 @@ from openmm_stegmn.systems import build_system, packaged_structure
 
 RESULTS = Path(__file__).parent / "results" / "training_memory.json"
 INTERVAL = 0.1  # ps
-TRAIN = (
-    "--history", "3", "--steps", "20", "--batch-size", "64", "--option", "hidden=16",
-    "--free-jumps", "10",
-)  # fmt: skip
+QUICK = ("--steps", "20", "--free-jumps", "10")
+NETWORKS = {
+    "small": ("--history", "3", "--batch-size", "64", "--option", "hidden=16"),
+    "default": (),
+}
+IMPORTS = "import openmm_stegmn.training_runs, openmm_stegmn.cli; import time; time.sleep(1)"
 
 
 def write(path, gigabytes):
@@ -50,7 +54,7 @@ def write(path, gigabytes):
 
 
 def peak(command, folder):
-    """Largest memory of a command, GB: its own, and with pages of files; seconds."""
+    """Largest memory of a command, GB: its own, and in all; seconds."""
     start, largest = time.monotonic(), {"RssAnon": 0, "VmRSS": 0}
     process = subprocess.Popen(command, cwd=folder)
     while process.poll() is None:
@@ -70,22 +74,28 @@ def peak(command, folder):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--gigabytes", type=float, default=3.0)
-    options.add_argument("--memory", default="0.5,8", help="values of train --memory, GB")
+    options.add_argument("--gigabytes", type=float, default=10.0)
+    options.add_argument("--memory", default="1.0", help="values of train --memory, GB")
+    options.add_argument("--network", choices=sorted(NETWORKS), default="small")
     asked = options.parse_args()
-    records = []
+    own, whole, _ = peak([sys.executable, "-c", IMPORTS], ".")
+    records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    records.append({"imports": True, "own_gigabytes": own, "all_gigabytes": whole})
+    print(records[-1], flush=True)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         count = write(Path(folder) / "run.dcd", asked.gigabytes)
         for memory in asked.memory.split(","):
             command = [
                 sys.executable, "-c", "from openmm_stegmn.cli import app; app()", "train",
                 "--topology", str(packaged_structure("chignolin")), "--trajectory", "run.dcd",
-                "--memory", memory, "--output", f"{memory}.safetensors", *TRAIN,
+                "--memory", memory, "--output", f"{memory}.safetensors", *QUICK,
+                *NETWORKS[asked.network],
             ]  # fmt: skip
             own, whole, seconds = peak(command, folder)
             records.append(
                 {"frames": count, "gigabytes": asked.gigabytes, "memory": float(memory),
-                 "own_gigabytes": own, "with_files_gigabytes": whole, "seconds": seconds}
+                 "network": asked.network, "own_gigabytes": own, "all_gigabytes": whole,
+                 "seconds": seconds}
             )  # fmt: skip
             print(records[-1], flush=True)
     RESULTS.write_text(json.dumps(records, indent=1) + "\n")

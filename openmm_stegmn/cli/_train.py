@@ -149,7 +149,9 @@ def train(
                 merge_settings(config, context.params, given_options(context))
             )
             molecule = data.load_molecule()
-            trajectories = data.read_trajectories(molecule, folder.absolute().parent)
+            trajectories = data.read_trajectories(
+                molecule, folder.absolute().parent, settings.devices
+            )
             with counted("steps") as update:
                 result = train_on(
                     molecule, trajectories, settings, progress=messages.is_terminal,

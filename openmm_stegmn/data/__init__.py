@@ -19,6 +19,7 @@ from ._replicas import langevin_context, simulate_replica, simulate_replicas, st
 from ._skeleton import Bone, MotionFileError, Skeleton, read_amc, read_asf
 from ._stored_frames import StoredFrames
 from ._trajectories import MEMORY, Trajectory, check_same_interval, frames_of, read_trajectories
+from ._window_blocks import WindowBlocks
 from ._windows import WindowSet, superpose_windows
 from ._xtb import METHOD as XTB_METHOD
 from ._xtb import XtbSettings, generate_trajectories
@@ -27,11 +28,11 @@ __all__ = [
     "ADK_CORE", "DAMAGED", "MD17_MOLECULES", "MEMORY", "XTB_METHOD", "Bone",
     "ChargedParticleSettings", "ChargedParticles", "MoleculeTrajectory", "MotionFileError",
     "MotionTrials", "ProteinTrajectory", "Skeleton", "StoredFrames", "Trajectory",
-    "TrajectoryFileError", "WindowSet", "XtbSettings", "charged_particles", "check_same_interval",
-    "describe_molecule", "different_settings", "find_md17", "frames_needed", "frames_of",
-    "generate_trajectories", "guess_bonds", "hold_out", "langevin_context", "md17_elements",
-    "md17_name", "md17_structure", "read_amc", "read_asf", "read_md17", "read_motion",
-    "read_protein", "read_trajectories", "record_training_data", "record_trajectory",
-    "simulate_charged_particles", "simulate_replica", "simulate_replicas", "split_windows",
-    "steps_between", "superpose_windows", "write_archive",
+    "TrajectoryFileError", "WindowBlocks", "WindowSet", "XtbSettings", "charged_particles",
+    "check_same_interval", "describe_molecule", "different_settings", "find_md17",
+    "frames_needed", "frames_of", "generate_trajectories", "guess_bonds", "hold_out",
+    "langevin_context", "md17_elements", "md17_name", "md17_structure", "read_amc", "read_asf",
+    "read_md17", "read_motion", "read_protein", "read_trajectories", "record_training_data",
+    "record_trajectory", "simulate_charged_particles", "simulate_replica", "simulate_replicas",
+    "split_windows", "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip

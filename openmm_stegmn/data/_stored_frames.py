@@ -1,17 +1,21 @@
 """Frames that are too many for a device, or for memory."""
 
-import tempfile
-from pathlib import Path
+import mmap
 
 import numpy as np
 import torch
 from torch import Tensor
 
+# Bytes that are copied from a mapped file before the system is told that its pages need not stay
+_RELEASED_AFTER = 100_000_000
+
 
 class StoredFrames:
     """Frames that stay in a file, or in the memory of the host; only those asked for are copied.
 
-    Stands where a Tensor ``(n_frames, n_atoms, 3)`` does.
+    Stands where a Tensor ``(n_frames, n_atoms, 3)`` does. Pages of a mapped file that were read
+    are given back again and again: they count as memory of the process although they are the
+    system's, and would add up to the whole file.
 
     Parameters
     ----------
@@ -24,6 +28,8 @@ class StoredFrames:
     def __init__(self, pieces):
         self.pieces = list(pieces)
         self._ends = np.cumsum([len(piece) for piece in self.pieces])
+        mappings = {id(found): found for found in map(_mapping, self.pieces) if found is not None}
+        self._mappings, self._copied = list(mappings.values()), 0
 
     def __len__(self):
         return int(self._ends[-1])
@@ -49,6 +55,7 @@ class StoredFrames:
         for number, piece in enumerate(self.pieces):
             here = of == number
             found[here] = piece[numbers[here] - (self._ends[number] - len(piece))]
+        self._release(found.nbytes)
         return torch.from_numpy(found).to(index.device).reshape(*index.shape, *self.shape[1:])
 
     def split(self, size: int):
@@ -75,6 +82,14 @@ class StoredFrames:
             pieces += part.pieces if isinstance(part, StoredFrames) else [part.numpy()]
         return StoredFrames(pieces)
 
+    def _release(self, copied):
+        self._copied += copied
+        if self._copied > _RELEASED_AFTER:
+            self._copied = 0
+            for mapping in self._mappings:
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    mapping.madvise(mmap.MADV_DONTNEED)
+
     def _between(self, first, last):
         starts = self._ends - [len(piece) for piece in self.pieces]
         parts = [
@@ -84,22 +99,13 @@ class StoredFrames:
         return [part for part in parts if len(part)] or [self.pieces[0][:0]]
 
 
-def mapped_array(shape, folder: str | Path | None = None) -> np.ndarray:
-    """An array in a file that has no name and is gone with the process, whatever ends it.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    folder : path, optional
-        On the disk that holds it; by default where temporary files are.
-
-    Raises
-    ------
-    OSError
-        If the disk has no room for it.
-    """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, np.float32, "w+", shape=shape)
+def _mapping(array):
+    """The mapped file that an array lies in, or None."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, memoryview):
+        array = array.obj
+    return array if isinstance(array, mmap.mmap) else None
 
 
 def n_bytes(n_frames: int, n_atoms: int) -> int:

@@ -1,6 +1,5 @@
 """Trajectories in: everything that MDAnalysis reads."""
 
-import functools
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._stored_frames import StoredFrames, mapped_array, n_bytes
-from ._time_stamps import interval_of
+from ._frame_files import store_frames
+from ._stored_frames import StoredFrames, n_bytes
+from ._time_stamps import TimeStamps
 from ._whole_molecules import WholeMolecules
 
 #: GB that frames may take before they are kept on a disk
@@ -38,8 +38,9 @@ class Trajectory:
 
 
 def read_trajectories(
-    paths: Iterable[str | Path], topology, *, memory: float = MEMORY, scratch=None
-) -> list[Trajectory]:
+    paths: Iterable[str | Path], topology, *, memory: float = MEMORY, scratch=None,
+    processes: int = 1,
+) -> list[Trajectory]:  # fmt: skip
     """Read files, each a trajectory of its own.
 
     Parameters
@@ -49,10 +50,13 @@ def read_trajectories(
     topology : openmm.app.Topology
         Of the atoms in the files. Its bonds make molecules whole that a periodic box has cut.
     memory : float
-        GB. Frames of all files that take more are kept in an unnamed file, which memory is mapped
-        to, and of which the disk is freed when the process ends.
+        GB. Frames of all files that take more are kept in a file, which memory is mapped to, and
+        of which the disk is freed when the process ends.
     scratch : path, optional
         Folder on the disk for that file; by default where temporary files are.
+    processes : int
+        On this machine that read the same trajectories, as those that train on several devices do.
+        They share the memory: the file is written by one, and mapped by all.
 
     Returns
     -------
@@ -65,6 +69,8 @@ def read_trajectories(
         If a file is missing or unreadable, has another number of atoms, states no times or uneven
         ones, has a coordinate that is not finite, or other intervals than the first;
         if a file is given twice, or has frames that a jump made.
+    OSError
+        If the disk has no room for the file.
     """
     paths = [Path(path) for path in paths]
     if not paths:
@@ -74,14 +80,28 @@ def read_trajectories(
             raise ValueError(f"trajectory {path} is given twice: each must be given once")
     # All are opened before the first is read, which may take long.
     opened = [_open(path, topology) for path in paths]
-    size = sum(n_bytes(atoms.universe.trajectory.n_frames, len(atoms)) for atoms in opened)
-    stored = size > memory * 1e9
-    trajectories = [
-        _read(atoms, str(path), functools.partial(mapped_array, folder=scratch) if stored else None)
-        for path, atoms in zip(paths, opened, strict=True)
-    ]
-    check_same_interval(trajectories)
-    return trajectories
+    counts = [atoms.universe.trajectory.n_frames for atoms in opened]
+    n_atoms, sources = topology.getNumAtoms(), [str(path) for path in paths]
+    if processes * n_bytes(sum(counts), n_atoms) <= memory * 1e9:
+        found = [frames_of(*each) for each in zip(opened, sources, strict=True)]
+    else:
+        frames, intervals = store_frames(
+            lambda file: [
+                _read(*each, lambda _, frame: file.write(np.ascontiguousarray(frame, np.float32)))
+                for each in zip(opened, sources, strict=True)
+            ],
+            counts, n_atoms, scratch, None if processes == 1 else _key(paths, topology),
+        )  # fmt: skip
+        found = list(map(Trajectory, frames, intervals, sources))
+    check_same_interval(found)
+    return found
+
+
+def _key(paths, topology) -> str:
+    """Changes with everything that the frames of files depend on."""
+    files = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    bonds = [(first.index, second.index) for first, second in topology.bonds()]
+    return repr((files, topology.getNumAtoms(), bonds))
 
 
 def frames_of(atoms, source: str | None = None) -> Trajectory:
@@ -99,32 +119,33 @@ def frames_of(atoms, source: str | None = None) -> Trajectory:
     ValueError
         See :func:`read_trajectories`.
     """
-    return _read(atoms, source, None)
-
-
-def _read(atoms, source, mapped):
-    """All frames, in an array that ``mapped`` makes, or in memory."""
     reader = atoms.universe.trajectory
     source = str(reader.filename) if source is None else source
+    frames = np.empty((reader.n_frames, len(atoms), 3), np.float32)
+    interval = _read(atoms, source, frames.__setitem__)
+    return Trajectory(torch.from_numpy(frames), interval, source)
+
+
+def _read(atoms, source, keep) -> float:
+    """Go through all frames, each passed to ``keep`` with its number; the interval between them."""
+    reader = atoms.universe.trajectory
     if not {"time", "dt"} & set(reader.ts.data):
         raise ValueError(
             f"{source} does not state the times of its frames: write it in a format that does "
             f"(XTC, TRR, DCD, NetCDF), or, in Python, state the interval to MDAnalysis "
             f"(Universe(..., dt=...), in ps) and use frames_of"
         )
-    shape, count = (reader.n_frames, len(atoms), 3), 0
-    times = np.empty(reader.n_frames)
-    frames = np.empty(shape, np.float32) if mapped is None else mapped(shape)
-    for count, (time, positions) in enumerate(_frames(atoms, source), 1):
-        times[count - 1], frames[count - 1] = time, positions
+    stamps, count = TimeStamps(source), 0
+    for time, positions in _frames(atoms, source):
+        stamps.add(time)
+        keep(count, positions)
+        count += 1
     if count < reader.n_frames:
         raise ValueError(
             f"{source}: frame {count} of {reader.n_frames} cannot be read, the file is cut "
             f"off or damaged: copy it again, or write the frames that are whole to a new one"
         )
-    interval = interval_of(times, source)
-    frames = torch.from_numpy(frames) if mapped is None else StoredFrames([frames])
-    return Trajectory(frames, interval, source)
+    return stamps.interval()
 
 
 def check_same_interval(trajectories) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..mechanics import superpose
+from ._starts import EveryStart
 from ._stored_frames import StoredFrames, fit_on
 
 
@@ -17,7 +18,7 @@ class WindowSet:
     ----------
     frames : Tensor or StoredFrames, ``(n_frames, n_atoms, 3)``
         Å, evenly spaced in time; several trajectories one after the other.
-    starts : Tensor, ``(n_windows,)``
+    starts : Tensor or EveryStart, ``(n_windows,)``
         First frame of each window.
     history : int
         T.
@@ -26,7 +27,7 @@ class WindowSet:
     """
 
     frames: Tensor | StoredFrames
-    starts: Tensor
+    starts: Tensor | EveryStart
     history: int
     stride: int = 1
 
@@ -48,7 +49,7 @@ class WindowSet:
         """
         if history < 1 or stride < 1:
             raise ValueError(f"history and stride must be at least 1, got {history} and {stride}")
-        reach, offset, starts = history * stride, 0, []
+        reach = history * stride
         for number, trajectory in enumerate(trajectories):
             stored = isinstance(trajectory, StoredFrames)
             if not stored and not torch.isfinite(trajectory).all():
@@ -61,17 +62,16 @@ class WindowSet:
                     f"trajectory {number} has {trajectory.shape[1]} atoms, the first has "
                     f"{trajectories[0].shape[1]}"
                 )
-            starts.append(torch.arange(offset, offset + max(0, len(trajectory) - reach)))
-            offset += len(trajectory)
-        if sum(map(len, starts)) == 0:
-            longest = max((len(t) for t in trajectories), default=0)
+        lengths = [len(trajectory) for trajectory in trajectories]
+        longest = max(lengths, default=0)
+        if longest <= reach:
             raise ValueError(
                 f"a window of {history} frames and its target, {stride} frames apart, need "
                 f"{reach + 1} frames; the longest trajectory has {longest}"
             )
         stored = any(isinstance(trajectory, StoredFrames) for trajectory in trajectories)
         join = StoredFrames.join if stored else torch.cat
-        return cls(join(list(trajectories)), torch.cat(starts), history, stride)
+        return cls(join(list(trajectories)), EveryStart(lengths, reach), history, stride)
 
     def __len__(self):
         return len(self.starts)
@@ -101,7 +101,7 @@ class WindowSet:
         if count >= len(self):
             return self
         if generator is None:
-            keep = torch.linspace(0, len(self) - 1, count).round().long()
+            keep = torch.linspace(0, len(self) - 1, count, dtype=torch.float64).round().long()
         else:
             keep = torch.randperm(len(self), generator=generator)[:count].sort().values
         return WindowSet(

@@ -9,8 +9,8 @@ from ._superpose import superpose
 
 # Levenberg-Marquardt: first damping relative to the mean diagonal, and its factors.
 _DAMPING, _RAISE, _LOWER = 1e-3, 10.0, 0.3
-# Frames at a time: bounds the memory of the derivatives, some 200 kB a frame of 140 atoms.
-_BLOCK = 500
+# Frames at a time, and numbers in all their normal equations: bounds memory.
+_BLOCK, _NUMBERS = 500, 5_000_000
 
 
 @torch.no_grad()
@@ -47,18 +47,20 @@ def closest_turns(
     """
     stiffness = torch.as_tensor(stiffness, dtype=torch.float64, device=base.device)
     stiffness = stiffness.expand(body.n_bonds)
+    size = min(_BLOCK, _NUMBERS // (body.n_bonds + 6) ** 2 + 1)
+    parts = _Parts(body)
     found = [
-        _of_both_starts(body, x.double(), y.double(), stiffness, iterations)
-        for x, y in zip(base.split(_BLOCK), target.split(_BLOCK), strict=True)
+        _of_both_starts(body, parts, x.double(), y.double(), stiffness, iterations)
+        for x, y in zip(base.split(size), target.split(size), strict=True)
     ]
     turns, frames = (torch.cat(part) for part in zip(*found, strict=True))
     return turns, frames
 
 
-def _of_both_starts(body, base, target, stiffness, iterations):
+def _of_both_starts(body, parts, base, target, stiffness, iterations):
     true = wrap_angle(body.torsions(target) - body.torsions(base))
     found = [
-        _approach(body, base, start, target, true, stiffness, iterations)
+        _approach(body, parts, base, start, target, true, stiffness, iterations)
         for start in (torch.zeros_like(true), true)
     ]
     turns, frames, costs = (torch.stack(part) for part in zip(*found, strict=True))
@@ -66,7 +68,7 @@ def _of_both_starts(body, base, target, stiffness, iterations):
     return turns[best, number], frames[best, number]
 
 
-def _approach(body, base, turns, target, true, stiffness, iterations):
+def _approach(body, parts, base, turns, target, true, stiffness, iterations):
     """Turns, frames, and what is minimised, after least squares from a start."""
     alike = torch.ones(target.shape[1], dtype=target.dtype, device=target.device)
 
@@ -78,10 +80,8 @@ def _approach(body, base, turns, target, true, stiffness, iterations):
     frame, cost = place(turns)
     damping = torch.full_like(cost, _DAMPING)
     for _ in range(iterations):
-        columns = _columns(body, frame)
-        normal = columns @ columns.transpose(1, 2)
-        moment = (columns @ (target - frame).flatten(1).unsqueeze(-1)).squeeze(-1)
-        # Rigid motion, six columns after those of the bonds, is free.
+        normal, moment = _normal_equations(body, parts, frame, target - frame)
+        # Rigid motion, six rows after those of the bonds, is free.
         normal.diagonal(dim1=1, dim2=2)[:, : body.n_bonds] += stiffness
         moment[:, : body.n_bonds] += stiffness * (true - turns)
         diagonal = normal.diagonal(dim1=1, dim2=2)
@@ -96,10 +96,56 @@ def _approach(body, base, turns, target, true, stiffness, iterations):
     return turns, frame, cost
 
 
-def _columns(body, frame):
-    """Derivatives of the positions: a row a bond, then six of rigid motion, ``(n, rows, 3 N)``."""
-    units = torch.eye(3, dtype=frame.dtype, device=frame.device)[:, None]
-    shifted = units.expand(len(frame), 3, frame.shape[1], 3)
-    centred = (frame - frame.mean(1, keepdim=True)).unsqueeze(1).expand_as(shifted)
-    rotated = torch.linalg.cross(shifted, centred)
-    return torch.cat([body.turning(frame), shifted, rotated], 1).flatten(2)
+class _Parts:
+    """What moves with each bond, and six times everything, for rigid motion."""
+
+    def __init__(self, body):
+        everything = torch.ones(6, body.n_atoms, dtype=torch.float64, device=body.distal.device)
+        #: 1 where an atom is in a part, ``(n_parts, n_atoms)``.
+        self.atoms = torch.cat([body.distal.double(), everything])
+        #: Number of atoms, ``(n_parts, 1)``.
+        self.count = self.atoms.sum(1, keepdim=True)
+        #: Whether the part of a column lies within that of a row.
+        self.within = self.atoms @ self.atoms.T == self.count.T
+
+
+def _normal_equations(body, parts, frame, residual):
+    r"""Products of the derivatives of the positions with each other and with a residual.
+
+    Each row is a twist: (ω, v) moves the atoms of its part by ω × x + v. Parts are what is distal
+    to each bond, then six times everything, for rigid motion. Of two parts one lies within the
+    other or they have no atom in common, so that with the sums over a part
+
+    .. math:: M_p = \sum_{i ∈ p} \begin{pmatrix} |x|^2 - x x^T & [x] \\ -[x] & 1 \end{pmatrix}
+
+    the product of two rows is :math:`ξ_a · M_b ξ_b`, b the lesser part, and no row has to be
+    written out (composite rigid bodies: Featherstone 2008, Rigid Body Dynamics Algorithms, ch. 6).
+
+    Parameters
+    ----------
+    frame, residual : Tensor, ``(n, n_atoms, 3)``
+        Float64.
+
+    Returns
+    -------
+    normal : Tensor, ``(n, n_bonds + 6, n_bonds + 6)``
+    moment : Tensor, ``(n, n_bonds + 6)``
+    """
+    x = frame - frame.mean(1, keepdim=True)
+    pivot, axis = body.axes(x)
+    six = torch.eye(6, dtype=x.dtype, device=x.device).expand(len(x), 6, 6)
+    twists = torch.cat([torch.cat([axis, torch.linalg.cross(pivot, axis)], -1), six], 1)
+
+    outer = (x.unsqueeze(-1) * x.unsqueeze(-2)).flatten(2)
+    sums = parts.atoms @ torch.cat([outer, x], -1)
+    second, first = sums[..., :9].unflatten(-1, (3, 3)), sums[..., 9:]
+    turn, shift = twists[..., :3], twists[..., 3:]
+    square = second.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
+    angular = square * turn - (second @ turn.unsqueeze(-1)).squeeze(-1)
+    angular = angular + torch.linalg.cross(first, shift)
+    linear = parts.count * shift - torch.linalg.cross(first, turn)
+    products = twists @ torch.cat([angular, linear], -1).transpose(1, 2)
+    within, other = parts.within, products.transpose(1, 2)
+    normal = torch.where(within, products, torch.where(within.T, other, 0.0))
+    wrench = parts.atoms @ torch.cat([torch.linalg.cross(x, residual), residual], -1)
+    return normal, (twists * wrench).sum(-1)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ..mechanics import closest_turns, wrap_angle
 from .layers import BondMechanics, LagRegression, relative_torsions
 
@@ -39,18 +40,24 @@ class ArticulatedMechanism(nn.Module):
         """Forward kinematics: the moved frame, and the rotation of each atom's fragment."""
         return context.body.move(base, step, rotation, translation)
 
-    def fit(self, context, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, context, windows: WindowBlocks) -> None:
         """Least squares of the turns that bring superposed windows closest to their targets.
 
         Closest in torsions and positions, each relative to how far they are from the last frame:
         see :func:`~openmm_stegmn.mechanics.closest_turns`.
         """
         body = context.body
-        number = torch.linspace(0, len(windows) - 1, min(len(windows), _FITTED)).round().long()
-        windows, targets = windows[number], targets[number]
-        last = windows[:, -1]
-        angles = wrap_angle(body.torsions(targets) - body.torsions(last))
-        spread = angles.square().mean(0).clamp_min(1e-6)
-        stiffness = (targets - last).square().sum((1, 2)).mean() / (spread * len(spread))
-        turns, _ = closest_turns(body, last, targets, stiffness, _ITERATIONS)
-        self.regression.fit(relative_torsions(body, windows), turns.to(windows))
+        windows, angles, distance = windows.evenly(_FITTED), 0.0, 0.0
+        for window, target in windows:
+            last = window[:, -1]
+            turned = wrap_angle(body.torsions(target) - body.torsions(last))
+            angles = angles + turned.double().square().sum(0)
+            distance = distance + (target - last).double().square().sum()
+        spread = (angles / len(windows)).clamp_min(1e-6)
+        stiffness = distance / len(windows) / (spread * len(spread))
+        past, turns = [], []
+        for window, target in windows:
+            found, _ = closest_turns(body, window[:, -1], target, stiffness, _ITERATIONS)
+            past.append(relative_torsions(body, window))
+            turns.append(found.to(window))
+        self.regression.fit(torch.cat(past), torch.cat(turns))

@@ -46,10 +46,14 @@ class MoleculeContext(nn.Module):
         )
 
     def _pair_kinds(self):
-        types, hops = self.atom_types, self.hops.long()
-        kinds = (hops * self.n_atom_types + types[:, None]) * self.n_atom_types + types
-        far = hops > self.KIND_HOPS
-        return torch.unique(kinds.masked_fill(far, -1), return_inverse=True)[1]
+        # Near pairs alone: of a protein, pairs are millions and nearly all of them far.
+        near = self.hops <= self.KIND_HOPS
+        first, second = near.nonzero().unbind(1)
+        types, hops = self.atom_types, self.hops[first, second].long()
+        kinds = (hops * self.n_atom_types + types[first]) * self.n_atom_types + types[second]
+        found = torch.zeros(self.hops.shape, dtype=torch.long)
+        found[first, second] = torch.unique(kinds, return_inverse=True)[1] + int(not near.all())
+        return found
 
 
 def _surroundings(elements, neighbours, rounds):

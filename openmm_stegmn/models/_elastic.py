@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ..mechanics import rotation_matrix
 from .layers import ElasticRegression
 
@@ -47,8 +48,10 @@ class ElasticMechanism(nn.Module):
         centre = context.body.centres(moved) + translation
         return context.body.place(moved, rotation_matrix(rotation), centre)
 
-    def fit(self, context, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, context, windows: WindowBlocks) -> None:
         """Least squares, and the size of what it leaves to the forces."""
+        # Each atom has equations of its own, for which all windows are gone through.
+        windows, targets = windows.join()
         self.regression.fit(windows, targets)
         square = sum(
             (y - x[:, -1] - self.regression(x)).square().sum((0, 2))

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ._context import MoleculeContext
 from ._spec import ModelSpec
 
@@ -184,18 +185,17 @@ class TrajectoryModel(nn.Module, ABC):
         """Propose the next frames; a deterministic model ignores the generator."""
         return Proposal(self(window))
 
-    def fit(self, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, windows: WindowBlocks) -> None:
         """Set what a closed form gives.
 
         That is all parameters of a linear model, and the starting point of a network.
 
         Parameters
         ----------
-        windows : Tensor, ``(n, T, n_atoms, 3)``
-            Å.
-        targets : Tensor, ``(n, n_atoms, 3)``
-            The frame after each window; of models that give P frames at once those,
-            ``(n, P, n_atoms, 3)``.
+        windows : WindowBlocks
+            Windows, and the frame after each, on the device of the model; of models that give P
+            frames at once those, ``(n, P, n_atoms, 3)``. Sums over them are taken a block at a
+            time, in float64.
         """
 
     def take_auxiliary_loss(self) -> Tensor | None:

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ..mechanics import ArticulatedBody, rotation_vector
-from .layers import shared_regression
+from .layers import SharedRegression
 
 
 class RigidMotion(nn.Module):
@@ -42,18 +43,24 @@ class RigidMotion(nn.Module):
         turned = rotation_vector(body.superposition(last.expand_as(past), past))
         return turned, body.centres(past) - body.centres(last)
 
-    def fit(self, body: ArticulatedBody, windows: Tensor, targets: Tensor) -> None:
-        """Least squares over windows ``(n, T, N, 3)`` and targets ``(n, N, 3)``, or of P frames."""
-        turned, shifted = self._past(body, windows)
-        if self.rotation_weights.dim() == 1:
-            targets = targets.unsqueeze(1)
-        rotation, translation = body.rigid_increments(windows[:, -1:], targets)
-        for buffer, steps, past in (
-            (self.rotation_weights, rotation, turned),
-            (self.translation_weights, translation, shifted),
-        ):
-            features = past.transpose(0, 1).flatten(1).T
-            # Superposed training windows have no rigid motion to learn from: predict none.
-            if features.abs().max() > 1e-3:
-                for weights, step in zip(torch.atleast_2d(buffer), steps.unbind(1), strict=True):
-                    weights.copy_(shared_regression(features, step.flatten()))
+    def fit(self, body: ArticulatedBody, windows: WindowBlocks) -> None:
+        """Least squares over windows, with the next frame of each or, if there are weights, P."""
+        buffers = [
+            torch.atleast_2d(self.rotation_weights),
+            torch.atleast_2d(self.translation_weights),
+        ]
+        equations = [[SharedRegression(len(row)) for row in buffer] for buffer in buffers]
+        for window, targets in windows:
+            if self.rotation_weights.dim() == 1:
+                targets = targets.unsqueeze(1)
+            motion = body.rigid_increments(window[:, -1:], targets)
+            past = self._past(body, window)
+            for rows, steps, own in zip(equations, motion, past, strict=True):
+                features = own.transpose(0, 1).flatten(1).T
+                for each, step in zip(rows, steps.unbind(1), strict=True):
+                    each.add(features, step.flatten())
+        for buffer, rows in zip(buffers, equations, strict=True):
+            for weights, each in zip(buffer, rows, strict=True):
+                # Superposed training windows have no rigid motion to learn from: predict none.
+                if each.largest > 1e-3:
+                    weights.copy_(each.solution())

@@ -3,14 +3,12 @@
 import torch
 from torch import Tensor
 
+from ..data import WindowBlocks
 from ..mechanics import superpose, wrap_angle
 from ._interface import TrajectoryModel, unmoved
 from ._registry import register
 from ._spec import ModelSpec
-from .layers import LagRegression, relative_torsions, ridge_solution, shared_regression
-
-# Windows that least squares of all atoms looks at at a time
-_BLOCK = 1_000
+from .layers import LagRegression, SharedRegression, relative_torsions, ridge_solution
 
 
 @register("persistence")
@@ -80,27 +78,26 @@ class CartesianRegression(TrajectoryModel):
             displacement = torch.einsum("t,...tni->...ni", self.weights, past)
         return base + displacement.to(base.dtype), unmoved(base)
 
-    def fit(self, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, windows: WindowBlocks) -> None:
         """Least squares over all windows."""
         if self.mode == "shared":
-            last = windows[:, -1]
-            windows, targets = self._align(windows, last[:, None]), self._align(targets, last)
-            past, step = windows[:, :-1] - windows[:, -1:], targets - last
-            features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
-            self.weights.copy_(shared_regression(features, step.reshape(-1)))
+            equations = SharedRegression(self.spec.history - 1)
+            for window, target in windows.changed(self._aligned):
+                past = window[:, :-1] - window[:, -1:]
+                features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
+                equations.add(features, (target - window[:, -1]).reshape(-1))
+            self.weights.copy_(equations.solution())
         elif self.mode == "full":
-            self._fit_full(windows, targets)
+            self._fit_full(windows)
 
-    def _fit_full(self, windows, targets):
+    def _fit_full(self, windows):
         # Features of atom i are y − y_i, with y the 3 × TN coordinates and y_i its last ones, so
-        # that one Gram matrix of y gives those of all atoms. It is summed over blocks of windows:
-        # in double precision they take much memory.
-        n, lags = self.spec.n_atoms, self.spec.history
-        gram = torch.zeros(lags * n, lags * n, dtype=torch.float64, device=windows.device)
-        moment = torch.zeros(lags * n, n, dtype=torch.float64, device=windows.device)
-        for window, target in zip(windows.split(_BLOCK), targets.split(_BLOCK), strict=True):
+        # that one Gram matrix of y gives those of all atoms.
+        n, lags, device = self.spec.n_atoms, self.spec.history, self.weights.device
+        gram = torch.zeros(lags * n, lags * n, dtype=torch.float64, device=device)
+        moment = torch.zeros(lags * n, n, dtype=torch.float64, device=device)
+        for window, target in windows.changed(self._aligned):
             last = window[:, -1]
-            window, target = self._align(window, last[:, None]), self._align(target, last)
             centred = window - last.mean(1)[:, None, None]
             y = centred.reshape(-1, lags * n, 3).transpose(1, 2).reshape(-1, lags * n).double()
             gram += y.T @ y
@@ -112,6 +109,10 @@ class CartesianRegression(TrajectoryModel):
             self.weights[atom] = ridge_solution(
                 moved, moment[:, atom] - moment[own, atom], self.ridge
             ).to(self.weights)
+
+    def _aligned(self, windows, targets):
+        last = windows[:, -1]
+        return self._align(windows, last[:, None]), self._align(targets, last)
 
     def _align(self, frames, reference):
         if not self.superposed:
@@ -144,12 +145,14 @@ class TorsionRegression(TrajectoryModel):
         angles = self.regression(relative_torsions(body, window))
         return body.move(base, angles.to(base.dtype))
 
-    def fit(self, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, windows: WindowBlocks) -> None:
         """Least squares over all windows."""
         if self.mode != "extrapolate":
-            body = self.context.body
-            angles = wrap_angle(body.torsions(targets) - body.torsions(windows[:, -1]))
-            self.regression.fit(relative_torsions(body, windows), angles)
+            body, past, angles = self.context.body, [], []
+            for window, target in windows:
+                past.append(relative_torsions(body, window))
+                angles.append(wrap_angle(body.torsions(target) - body.torsions(window[:, -1])))
+            self.regression.fit(torch.cat(past), torch.cat(angles))
 
 
 def _extrapolation(history):

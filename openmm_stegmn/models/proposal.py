@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ..mechanics import wrap_angle
 from ._handedness import Handedness
 from ._interface import Proposal, TrajectoryModel
@@ -314,12 +315,12 @@ class TorsionProposal(TrajectoryModel):
         )
 
     @torch.no_grad()
-    def fit(self, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, windows: WindowBlocks) -> None:
         """Start with components at the torsions of some targets."""
         body = self.context.body
-        self.encoder.calibrate(windows[:, -1])
-        number = torch.linspace(0, len(targets) - 1, self.components).round().long()
-        chosen = targets[number]
+        self.encoder.calibrate(windows)
+        number = torch.linspace(0, len(windows) - 1, self.components).round().long()
+        _, chosen = windows[number].join()
         torsions = body.torsions(chosen)
         angles = self.handedness(chosen, torsions) * torsions * self.folds
         self.centres.copy_(

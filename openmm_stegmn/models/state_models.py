@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..data import WindowBlocks
 from ..mechanics import generalised_velocities, rotation_matrix, superpose
 from ._interface import TrajectoryModel, unmoved
 from ._registry import register
@@ -12,6 +13,8 @@ from .layers import ParticleGraph, neighbour_table
 from .networks import GMN, STATE_NETWORKS
 
 KINEMATICS = ("articulated", "elastic", "cartesian")
+# Windows that speed and linear dynamics are fitted on, and atoms in one frame of them all
+_FITTED, _FITTED_ATOMS = 5_000, 5_000_000
 # Å per frame interval: keeps the gradient of a speed finite at rest
 _SLOW = 1e-3
 
@@ -222,17 +225,22 @@ class StateModel(TrajectoryModel):
             return moved, unmoved(moved)
         return body.place(moved, rotation_matrix(rotation), body.centres(moved) + translation)
 
-    def fit(self, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, windows: WindowBlocks) -> None:
         """Set the typical speed, and by least squares the rigid motion, and linear dynamics."""
         if not self.at_once:
-            targets = targets.unsqueeze(1)
+            windows = windows.changed(lambda window, target: (window, target.unsqueeze(1)))
         if self.superposed:
-            self.rigid_motion.fit(self.context.body, windows, targets)
-            last, masses = windows[:, -1:], self.context.masses.to(windows)
-            windows, targets = superpose(windows, last, masses), superpose(targets, last, masses)
-        velocity = windows[:, -1:] - windows[:, -2:-1]
+            self.rigid_motion.fit(self.context.body, windows)
+            windows = windows.changed(self._superposed)
+        sample = windows.evenly(min(_FITTED, _FITTED_ATOMS // self.spec.n_atoms + 1))
+        states, targets = sample.changed(lambda w, following: (w[:, -2:], following)).join()
+        velocity = states[:, 1:] - states[:, :1]
         self.speed.copy_(velocity.square().sum(-1).mean().sqrt().clamp_min(_SLOW))
-        self.network.fit(windows[:, -1:], velocity, targets)
+        self.network.fit(states[:, 1:], velocity, targets)
+
+    def _superposed(self, windows, targets):
+        last, masses = windows[:, -1:], self.context.masses.to(windows)
+        return superpose(windows, last, masses), superpose(targets, last, masses)
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """That of the network, times its weight."""

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ..data import WindowBlocks
 from ..mechanics import superpose
 from ._articulated import ArticulatedMechanism
 from ._elastic import ElasticMechanism
@@ -126,18 +127,20 @@ class STEGMN(TrajectoryModel):
             )
         return self.mechanism.move(self.context, base, step, rotation, translation)
 
-    def fit(self, windows: Tensor, targets: Tensor) -> None:
+    def fit(self, windows: WindowBlocks) -> None:
         """Set the linear part by least squares, and the scales; training continues from there."""
-        body, last = self.context.body, windows[:, -1:]
         if self.superposed:
-            self.rigid_motion.fit(body, windows, targets)
-            masses = self.context.masses.to(windows)
-            windows = superpose(windows, last, masses)
-            targets = superpose(targets, last[:, 0], masses)
-        self.mechanism.fit(self.context, windows, targets)
+            self.rigid_motion.fit(self.context.body, windows)
+            windows = windows.changed(self._superposed)
+        self.mechanism.fit(self.context, windows)
         pairs = self.spec.n_atoms * min(self.neighbours, self.spec.n_atoms - 1)
-        sample = windows[:: max(1, len(windows) // min(_WINDOWS, _PAIRS // pairs + 1))]
+        step = max(1, len(windows) // min(_WINDOWS, _PAIRS // pairs + 1))
+        sample, _ = windows[::step].join()
         self.network.invariants.calibrate(sample, neighbour_table(sample[:, -1], self.neighbours))
+
+    def _superposed(self, windows, targets):
+        last, masses = windows[:, -1:], self.context.masses.to(windows)
+        return superpose(windows, last, masses), superpose(targets, last[:, 0], masses)
 
 
 def _check(spec, kinematics, hidden, heads, radial):

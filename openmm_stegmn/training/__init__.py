@@ -2,7 +2,7 @@
 
 from ._acceptance import Acceptance, measure_acceptance
 from ._config import TrainingConfig
-from ._device import choose_device, is_first_process
+from ._device import check_processes, choose_device, is_first_process
 from ._fine_tune import FineTuneConfig, fine_tune
 from ._likelihood import measure_likelihood
 from ._loop import train
@@ -18,7 +18,8 @@ from ._tasks import PositionTask, TorsionTask
 __all__ = [
     "Acceptance", "Accuracy", "FineTuneConfig", "PositionTask", "ProposalTask", "Shape",
     "StateTrainingConfig", "StateWindows", "States", "Surroundings", "TorsionTask",
-    "TrainingConfig", "accuracy_table", "bond_names", "choose_device", "describe_stability",
-    "evaluate", "fine_tune", "free_jumps_of", "is_first_process", "measure_acceptance",
-    "measure_likelihood", "measure_stability", "record_provenance", "train", "train_states",
+    "TrainingConfig", "accuracy_table", "bond_names", "check_processes", "choose_device",
+    "describe_stability", "evaluate", "fine_tune", "free_jumps_of", "is_first_process",
+    "measure_acceptance", "measure_likelihood", "measure_stability", "record_provenance",
+    "train", "train_states",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Where models are trained."""
 
+import os
+
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -24,3 +26,30 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return name
+
+
+def check_processes(devices: int, nodes: int) -> None:
+    """Refuse to train with other processes than torchrun or SLURM has started.
+
+    They would not know of each other, and each would do all of the work.
+
+    Parameters
+    ----------
+    devices, nodes : int
+        Processes on each machine, and machines.
+
+    Raises
+    ------
+    ValueError
+        Naming both numbers.
+    """
+    for launcher, of_it, variable in (
+        ("torchrun", "TORCHELASTIC_RUN_ID", "WORLD_SIZE"),
+        ("srun", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_TASKS"),
+    ):
+        if of_it in os.environ and int(os.environ[variable]) != devices * nodes:
+            raise ValueError(
+                f"{launcher} has started {os.environ[variable]} processes, but devices {devices} "
+                f"on nodes {nodes} are {devices * nodes}: state the same in both (--devices on "
+                f"each machine, --nodes machines)"
+            )

@@ -10,10 +10,11 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch.utils.data import DataLoader
 
-from ..data import WindowSet
+from ..data import WindowBlocks, WindowSet
 from ._best import KeepBest
 from ._config import TrainingConfig
 from ._logs import CHECKPOINT, draw_curve, loggers
+from ._memory import parts_of, room
 from ._order import WindowOrder
 from ._progress import StepsBar
 from ._proposal_task import ProposalTask
@@ -22,7 +23,7 @@ from ._stop_early import StopEarly
 from ._tasks import PositionTask, TorsionTask, split
 
 # Windows that least squares sees, and that validation looks at: more change nothing that counts.
-# Of large molecules fewer, with that many atoms in all their frames: they must fit in memory.
+# Of large molecules fewer, with that many atoms in all their frames: each costs more time.
 _FITTED, _FITTED_ATOMS, _VALIDATED = 50_000, 20_000_000, 4_000
 
 
@@ -104,7 +105,11 @@ def train(
         if validation is not None:
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
-        checks = _validation_numbers(task)
+        share = config.batch_size // (devices * nodes)
+        window, most = task.bytes_of_window(), room(model.context.masses.device)
+        parts = parts_of(share, window, most)
+        # No gradients: more windows at a time take no more memory.
+        checks = _validation_numbers(task, min(4 * share, int(most // max(1, window)) + 1))
         resume = folder is not None and resume and (folder / CHECKPOINT).is_file()
         best = KeepBest(*checks)
         trainer = lightning.Trainer(
@@ -112,7 +117,8 @@ def train(
             # What a loss does not depend on, such as rigid motion, has no gradient.
             strategy="auto" if devices * nodes == 1 else "ddp_find_unused_parameters_true",
             use_distributed_sampler=False,
-            gradient_clip_val=config.gradient_clip, enable_progress_bar=progress,
+            gradient_clip_val=config.gradient_clip, accumulate_grad_batches=parts,
+            enable_progress_bar=progress,
             callbacks=[best, *callbacks, *_callbacks(config, folder, progress)],
             num_sanity_val_steps=0, log_every_n_steps=1,
             # The last steps, fewer than those between two validations, are validated too.
@@ -120,7 +126,7 @@ def train(
             logger=False if folder is None else loggers(folder, resume),
             enable_checkpointing=folder is not None, enable_model_summary=False,
         )  # fmt: skip
-        loaders = [_training_numbers(task, trainer), *checks]
+        loaders = [_training_numbers(task, trainer, share // parts), *checks]
         fit_with(trainer, task, loaders, folder / CHECKPOINT if resume else None)
         best.restore(model)
         if folder is not None and trainer.is_global_zero:
@@ -180,31 +186,36 @@ def _fit(model, windows, config, accelerator):
     # Each process its own
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
     fitted = windows.subset(windows.at_most(_FITTED, _FITTED_ATOMS))
-    frames = fitted.take_stretches(slice(None)).to(device)
-    if config.time_reversal:
-        # Side by side, so that a part of the windows is the same part in both directions
-        frames = torch.stack([frames, frames.flip(1)], 1).flatten(0, 1)
+    blocks = WindowBlocks.of_set(
+        fitted, backwards=config.time_reversal, device=device, split=_split_for(model)
+    )
+    model.to(device).fit(blocks)
+
+
+def _split_for(model):
+    """What least squares takes stretches of frames apart by."""
     if model.has_density:
         # Whenever it draws for, the last frames are among those to come.
-        model.to(device).fit(frames[:, :-1], frames[:, -1])
-        return
-    window, following = split(frames, model)
-    model.to(device).fit(window, following if model.at_once else following[:, 0])
+        return None
+
+    def parts(stretches):
+        window, following = split(stretches, model)
+        return window, following if model.at_once else following[:, 0]
+
+    return parts
 
 
-def _training_numbers(task, trainer):
+def _training_numbers(task, trainer, size):
     # Only numbers of windows are loaded: the frames stay on the device that trains.
     config = task.config
     directions = 2 if config.time_reversal else 1
     numbers = range(len(task.windows) * task.variants * directions)
     order = WindowOrder(len(numbers), config, trainer)
-    return DataLoader(numbers, batch_size=config.batch_size // trainer.world_size, sampler=order)
+    return DataLoader(numbers, batch_size=size, sampler=order)
 
 
-def _validation_numbers(task):
+def _validation_numbers(task, size):
     """One loader or none; each process validates on all, and comes to the same."""
     if task.validation is None:
         return []
-    # No gradients: more windows at a time take no more memory.
-    numbers = range(len(task.validation) * task.variants)
-    return [DataLoader(numbers, batch_size=4 * task.config.batch_size)]
+    return [DataLoader(range(len(task.validation) * task.variants), batch_size=size)]

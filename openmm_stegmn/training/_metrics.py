@@ -6,9 +6,10 @@ import torch
 
 from ..data import WindowSet, superpose_windows
 from ..mechanics import superpose, wrap_angle
+from ._memory import bytes_of_window, room
 
 # Atoms in all frames of the windows that are evaluated at a time
-_ATOMS = 5_000_000
+_ATOMS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
     windows : WindowSet
         Of ``model.segment`` frames, or more. Moved to the device of the model.
     batch_size : int, optional
-        Windows at a time; by default 1000, of large molecules fewer.
+        Windows at a time; by default 1000, or as many as fit in memory.
 
     Raises
     ------
@@ -66,28 +67,49 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
     body, device = model.context.body, model.context.masses.device
     windows = windows.to(device)
     if batch_size is None:
-        batch_size = windows.at_most(1000, _ATOMS)
+        window = bytes_of_window(
+            lambda index: model(
+                windows.take((index % len(windows)).to(device))[0][:, : model.history]
+            )
+        )
+        fitting = int(room(device) // max(1, window)) + 1
+        batch_size = min(windows.at_most(1000, _ATOMS), fitting)
     masses = model.context.masses
     heavy = torch.tensor([element != "H" for element in model.spec.elements], device=device)
-    angle_errors, squares, distances = [], [], []
+    squares, distances, angle_squares, angles = _Mean(), _Mean(), _Mean(), _Mean()
     for index in torch.arange(len(windows), device=device).split(batch_size):
         frames = windows.take_stretches(index)
         ends = frames[:, : model.history], frames[:, ahead]
         window, target = superpose_windows(*ends, masses)
         frame = superpose(model(window)[:, -1], window[:, -1], masses.to(window))
-        angle_errors.append(wrap_angle(body.torsions(frame) - body.torsions(target)))
+        error = torch.rad2deg(wrap_angle(body.torsions(frame) - body.torsions(target)).double())
         deviation = frame - target
-        squares.append((deviation * deviation).mean(-1))
-        distances.append(torch.linalg.vector_norm(deviation, dim=-1))
-    error = torch.rad2deg(torch.cat(angle_errors).double())
-    square, distance = torch.cat(squares).double(), torch.cat(distances).double()
+        squares.add((deviation * deviation).mean(-1))
+        distances.add(torch.linalg.vector_norm(deviation, dim=-1))
+        angle_squares.add(error * error)
+        angles.add(error.abs())
     return Accuracy(
-        torsion_rmse=tuple((error * error).mean(0).sqrt().tolist()),
-        torsion_mae=tuple(error.abs().mean(0).tolist()),
-        mean_torsion_rmse=(error * error).mean().sqrt().item(),
-        mean_torsion_mae=error.abs().mean().item(),
-        position_mse=square.mean().item(),
-        position_mse_heavy=square[:, heavy].mean().item(),
-        position_mae=distance.mean().item(),
+        torsion_rmse=tuple(angle_squares.mean().sqrt().tolist()),
+        torsion_mae=tuple(angles.mean().tolist()),
+        mean_torsion_rmse=angle_squares.mean().mean().sqrt().item(),
+        mean_torsion_mae=angles.mean().mean().item(),
+        position_mse=squares.mean().mean().item(),
+        position_mse_heavy=squares.mean()[heavy].mean().item(),
+        position_mae=distances.mean().mean().item(),
         n_windows=len(windows),
     )
+
+
+class _Mean:
+    """Mean over windows, which come in blocks, in double precision."""
+
+    def __init__(self):
+        self.sum, self.count = 0.0, 0
+
+    def add(self, values):
+        """Count values ``(n, ...)``."""
+        self.sum, self.count = self.sum + values.double().sum(0), self.count + len(values)
+
+    def mean(self):
+        """``(...)``."""
+        return self.sum / self.count

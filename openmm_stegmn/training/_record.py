@@ -12,10 +12,17 @@ class Record(lightning.Callback):
     Lightning's own count is one off after training has gone on from a checkpoint.
     """
 
-    def on_train_batch_end(self, trainer, module, *_):
-        """Log the loss of a batch."""
+    def __init__(self):
+        self._parts = []
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        """Log the loss of a batch, of which this may be a part."""
+        self._parts.append(trainer.callback_metrics["loss"])
+        if len(self._parts) < trainer.accumulate_grad_batches:
+            return
         if trainer.global_step % LOOK_EVERY == 0:
-            _log(trainer, {"loss": trainer.callback_metrics["loss"].item()})
+            _log(trainer, {"loss": sum(self._parts).item() / len(self._parts)})
+        self._parts = []
 
     def on_validation_end(self, trainer, module):
         """Log what validation found."""

@@ -9,6 +9,7 @@ from torch import nn
 from ..data import WindowSet
 from ..mechanics import superpose
 from ._config import TrainingConfig
+from ._memory import bytes_of_window
 
 # Windows that the scale of a loss is measured on, and how many at a time.
 # Of large molecules fewer, with that many atoms in all their frames.
@@ -88,6 +89,17 @@ class JumpTask(lightning.LightningModule, ABC):
         self.windows = self.windows.to(self.device)
         if self.validation is not None:
             self.validation = self.validation.to(self.device)
+
+    def bytes_of_window(self) -> int:
+        """What a window takes in training, for its gradients, on the device of the model."""
+        device, state = self.model.context.masses.device, {}
+        # A loss may draw random numbers.
+        self.on_save_checkpoint(state)
+        found = bytes_of_window(
+            lambda index: self.loss(*(x.to(device) for x in self.example(self.windows, index)))
+        )
+        self.on_load_checkpoint(state)
+        return found
 
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""

@@ -24,8 +24,8 @@ class DataSettings:
     """``HBonds``, ``AllBonds``, ``HAngles`` or ``None``; ``HBonds`` if left out."""
 
     memory: float = MEMORY
-    """GB that the frames may take; if they take more, they are kept in an unnamed file beside the
-    model, whose disk is freed when training ends."""
+    """GB that the frames may take on a machine; if they take more, they are kept in a file beside
+    the model, whose disk is freed when training ends."""
 
     def __post_init__(self):
         if not self.memory >= 0:
@@ -45,8 +45,9 @@ class DataSettings:
             constraints=self.constraints or "HBonds",
         )  # fmt: skip
 
-    def read_trajectories(self, molecule, scratch=None):
+    def read_trajectories(self, molecule, scratch=None, processes=1):
         """The trajectories, of the atoms of a molecule; see :func:`read_trajectories`."""
         return read_trajectories(
-            self.trajectory, molecule.topology, memory=self.memory, scratch=scratch
-        )
+            self.trajectory, molecule.topology, memory=self.memory, scratch=scratch,
+            processes=processes,
+        )  # fmt: skip

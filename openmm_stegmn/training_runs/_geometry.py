@@ -12,7 +12,7 @@ ROUNDING, ANOTHER = 0.01, 0.1
 #: Bonds longer than this (Å) are none: molecules are cut by a box, or atoms in another order.
 LONGEST_BOND = 4.0
 # Atoms in all frames that are looked at at a time
-_BLOCK = 10_000_000
+_BLOCK = 1_000_000
 
 
 def check_geometry(trajectories, spec: ModelSpec) -> None:

@@ -52,11 +52,13 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     recorded = trajectories[0].interval
     interval = recorded if settings.frame_interval is None else settings.frame_interval
     stride = multiple_of("frame interval", interval, recorded, "that of the trajectories")
+    described = describe_molecule(molecule.topology, molecule.system)
+    _check_elements(described)
     start = None if settings.start is None else load_start(settings)
     spec = ModelSpec(
         **_architecture(settings, start, interval), frame_interval=interval,
         temperature=settings.temperature,
-        **describe_molecule(molecule.topology, molecule.system),
+        **described,
     )  # fmt: skip
     check_geometry(trajectories, spec)
     with torch.random.fork_rng(devices=[]):
@@ -66,6 +68,22 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
         take_weights(model, start, settings.start)
     check_fit(molecule.system, molecule.topology, model)
     return TrainingPlan(model, hold_out(trajectories, model.segment, stride), start)
+
+
+def _check_elements(described):
+    unknown = [
+        f"{name} of {residue} {number + 1}"
+        for name, residue, number, element, mass in zip(
+            *(described[field] for field in
+              ("atom_names", "residue_names", "residue_ids", "elements", "masses")), strict=True,
+        )
+        if element == "X" and mass > 0
+    ]  # fmt: skip
+    if unknown:
+        raise ValueError(
+            f"no element is known of {len(unknown)} atoms that have mass, the first is "
+            f"{unknown[0]}: state it in the topology (columns 77 and 78 of a PDB file)"
+        )
 
 
 def _architecture(settings, start, interval) -> dict:

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 
 from ..models import MODELS
-from ..training import TrainingConfig, choose_device
+from ..training import TrainingConfig, check_processes, choose_device
 
 #: What a model may be for, and the architecture that is trained where none is named.
 TARGETS = {"jump": "stegmn", "proposal": "stegmn-proposal"}
@@ -112,6 +112,7 @@ class TrainSettings:
                 f"components and block"
             )
         choose_device(self.device)
+        check_processes(self.devices, self.nodes)
 
     def _check_model(self):
         fitting = sorted(

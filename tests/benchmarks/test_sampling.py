@@ -25,7 +25,7 @@ from openmm_stegmn.benchmarks._sampling_statistics import (
     free_energy_error,
     visits,
 )
-from openmm_stegmn.data import describe_molecule
+from openmm_stegmn.data import WindowBlocks, describe_molecule
 from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.systems import build_system
 
@@ -116,7 +116,7 @@ def model(tmp_path_factory):
     model = build_model(spec)
     frame = torch.from_numpy(10 * molecule.positions).float().expand(20, 1, -1, -1)
     noise = 0.05 * torch.randn(frame.shape, generator=torch.Generator().manual_seed(1))
-    model.fit(frame + noise, frame[:, 0])
+    model.fit(WindowBlocks.of(frame + noise, frame[:, 0]))
     path = tmp_path_factory.mktemp("model") / "exact.safetensors"
     save_model(model, path)
     return path

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import MDAnalysis as mda
 import openmm
 import pytest
 import torch
@@ -18,9 +19,10 @@ from openmm_stegmn import load_model
 from openmm_stegmn.cli import app
 from openmm_stegmn.cli._train import train
 from openmm_stegmn.cli._train_options import _SECTION
+from openmm_stegmn.data import frames_of
 from openmm_stegmn.systems import packaged_structure
 from openmm_stegmn.training import TrainingConfig
-from openmm_stegmn.training_runs import DataSettings, TrainSettings
+from openmm_stegmn.training_runs import DataSettings, TrainSettings, train_on
 
 README = Path(__file__).parents[2] / "README.md"
 PDB = packaged_structure("alanine-dipeptide")
@@ -223,6 +225,58 @@ def test_options_in_the_readme(tmp_path, monkeypatch, command):
     """All are taken; then the files are looked for."""
     monkeypatch.chdir(tmp_path)
     assert_refused(CliRunner().invoke(app, ["train", *command.split()]), "top.pdb: no such file")
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    monkeypatch.setattr("lightning.Trainer", None)  # would fail if it were used
+
+
+def test_a_folder_that_is_not_writable(folder, no_training, monkeypatch):
+    # Root may write everywhere.
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != folder / "locked")
+    (folder / "locked").mkdir()
+    before = written(folder)
+    result = invoke("--output", "locked/model.safetensors")
+    assert_refused(result, "locked/model.safetensors: the folder", "locked is not writable; choose")
+    assert written(folder) == before
+
+
+def test_an_unknown_element(folder, no_training):
+    lines = PDB.read_text().splitlines(keepends=True)
+    lines = [x[:12] + " QQ " + x[16:76] + "  " + x[78:] if x[12:16] == " CA " else x for x in lines]
+    (folder / "top.pdb").write_text("".join(lines))
+    (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(molecule().system))
+    result = invoke("--system", "system.xml", topology="top.pdb")
+    assert_refused(result, "no element is known of 1 atoms", "QQ of ALA 2: state it in the topolog")
+
+
+def test_coordinates_that_are_not_finite(folder, no_training):
+    frames = short_runs()[1].frames.clone()
+    frames[7, 3, 0] = float("nan")
+    write_trajectory(folder / "bad.trr", frames)
+    result = invoke(files=[*FILES, "bad.trr"])
+    assert_refused(result, "bad.trr: frame 7 has a coordinate that is not finite, of atom 3")
+
+
+def test_flexible_bonds_against_constraints(folder):
+    """A warning with the size of the violation, before training."""
+    frames = short_runs()[0].frames.clone()
+    frames[:, 0] += 0.05 * (frames[:, 0] - frames[:, 1])
+    write_trajectory(folder / "flexible.trr", frames)
+    result = invoke("--model", "linear-ar", "--history", "2", "--free-jumps", "0",
+                    files=["flexible.trr"])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "note: flexible.trr: CH3 of ACE 1–H1 of ACE 1 is constrained to 1.090 Å" in result.stderr
+    assert "% (root mean square). A model of these constraints is trained" in result.stderr
+
+
+def test_a_selection_that_cuts_rigid_groups(folder, no_training):
+    """Heavy atoms without the hydrogens that are constrained to them."""
+    universe = mda.Universe(str(PDB), "run3.trr")
+    heavy = frames_of(universe.select_atoms("not element H"))
+    with pytest.raises(ValueError, match="run3.trr has 10 atoms, the system 22: give the system"):
+        train_on(molecule(), [heavy], TrainSettings(history=3), progress=False)
 
 
 def test_another_topology(folder):

@@ -4,13 +4,14 @@ import copy
 import gc
 import sys
 
+import numpy as np
 import pytest
 import torch
 from short_runs import molecule, short_runs
 from trajectory_files import write_trajectory
 
 from openmm_stegmn.data import StoredFrames, Trajectory, WindowSet, hold_out, read_trajectories
-from openmm_stegmn.data._stored_frames import mapped_array
+from openmm_stegmn.data._frame_files import store_frames
 
 
 def pieces():
@@ -19,9 +20,7 @@ def pieces():
 
 
 def stored(frames):
-    array = mapped_array(tuple(frames.shape))
-    array[:] = frames.numpy()
-    return StoredFrames([array])
+    return StoredFrames([frames.numpy()])
 
 
 @pytest.mark.parametrize(
@@ -85,17 +84,44 @@ def test_reading(tmp_path):
         assert (one.interval, one.source) == (other.interval, other.source)
 
 
+def resident(kind):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(kind)) * 1024
+
+
+def mapped_windows(size, folder):
+    """Windows of 100 atoms, all 1 Å from the origin in x, y and z, in a file of so many bytes."""
+    part = np.ones((1000, 100, 3), np.float32)
+
+    def write(file):
+        for _ in range(size // part.nbytes):
+            file.write(part)
+        return [1.0]
+
+    frames, intervals = store_frames(write, [size // part.nbytes * 1000], 100, folder)
+    assert intervals == [1.0] and not list(folder.iterdir())
+    return WindowSet.from_trajectories(frames, 4)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_memory_is_not_taken():
+def test_pages_of_the_file_are_given_back(tmp_path):
+    """They would add up to the whole file."""
+    size = 400_000_000
+    windows, before, most = mapped_windows(size, tmp_path), resident("RssFile"), 0
+    for index in torch.arange(0, len(windows), 5).split(1000):
+        assert (windows.take(index)[1] == 1).all()
+        most = max(most, resident("RssFile") - before)
+    assert most < size / 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_is_not_taken(tmp_path):
     def own():
         gc.collect()
-        lines = open("/proc/self/status").read().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) * 1024
+        return resident("RssAnon")
 
     before, size = own(), 200_000_000
-    array = mapped_array((size // 1200, 100, 3))
-    array[:] = 1.0
-    windows = WindowSet.from_trajectories([StoredFrames([array])], 4)
+    windows = mapped_windows(size, tmp_path)
     windows.take(torch.arange(0, len(windows), 1000))
     assert own() - before < size / 10
     # ... as it would be by a tensor

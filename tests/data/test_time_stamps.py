@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from openmm_stegmn.data._time_stamps import interval_of
+from openmm_stegmn.data import _time_stamps
+
+
+def interval_of(times, source):
+    stamps = _time_stamps.TimeStamps(source)
+    for time in times:
+        stamps.add(float(time))
+    return stamps.interval()
 
 
 @pytest.mark.parametrize("interval", [0.002, 0.1, 0.3, 1.0, 2.4, 10.0, 12.346])
@@ -39,3 +46,14 @@ def test_units_that_are_no_multiple_of_a_picosecond():
 def test_refused(times, found):
     with pytest.raises(ValueError, match=found):
         interval_of(times, "file")
+
+
+@pytest.mark.parametrize("count", [7, 8, 9, 20])
+def test_looked_at_a_block_at_a_time(monkeypatch, count):
+    monkeypatch.setattr(_time_stamps, "_BLOCK", 4)
+    assert interval_of(0.3 * np.arange(count), "file") == 0.3
+    for late in range(1, count):
+        times = np.arange(count) + 0.5 * (np.arange(count) >= late)
+        if late > 3:  # what is usual is learned from the first block
+            with pytest.raises(ValueError, match=f"frame {late} is at {times[late]:g} ps, 1.5 ps"):
+                interval_of(times, "file")

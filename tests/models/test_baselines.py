@@ -5,6 +5,7 @@ import pytest
 import torch
 from molecules import alkane, random_walk
 
+from openmm_stegmn.data import WindowBlocks
 from openmm_stegmn.mechanics import wrap_angle
 from openmm_stegmn.models import build_model
 
@@ -54,7 +55,7 @@ def test_full_regression_recovers_a_linear_recurrence():
     frames = springs(60, seed=0)
     model = model_of("linear-ar-full", history=2, superposed=False, ridge=1e-14)
     windows, targets = windows_of(frames[:40], 2)
-    model.fit(windows, targets)
+    model.fit(WindowBlocks.of(windows, targets))
     unseen, expected = windows_of(frames[40:], 2)
     torch.testing.assert_close(model(unseen)[:, 0], expected, atol=1e-6, rtol=0)
 
@@ -64,7 +65,7 @@ def test_shared_regression_recovers_its_weights():
     windows = torch.randn(50, 4, 4, 3, dtype=torch.float64)
     targets = windows[:, -1] + torch.einsum("t,btnx->bnx", theta, windows[:, :-1] - windows[:, -1:])
     model = model_of("linear-ar", superposed=False)
-    model.fit(windows, targets)
+    model.fit(WindowBlocks.of(windows, targets))
     torch.testing.assert_close(model.weights, theta)
 
 
@@ -75,7 +76,7 @@ def test_full_regression_is_ridge_regression_atom_by_atom(superposed):
     frames = random_walk(BUTANE, 60)
     model = model_of("linear-ar-full", history=history, superposed=superposed, ridge=ridge)
     windows, targets = windows_of(frames, history)
-    model.fit(windows, targets)
+    model.fit(WindowBlocks.of(windows, targets))
     if superposed:
         last = windows[:, -1]
         windows, targets = model._align(windows, last[:, None]), model._align(targets, last)
@@ -124,7 +125,7 @@ def test_torsion_regressions_recover_a_linear_recurrence(name):
     windows = torch.cat([windows_of(f, 4)[0] for f in frames])
     targets = torch.cat([windows_of(f, 4)[1] for f in frames])
     model = model_of(name, molecule, history=4, **({"ridge": 1e-13} if "full" in name else {}))
-    model.fit(windows, targets)
+    model.fit(WindowBlocks.of(windows, targets))
     error = wrap_angle(body.torsions(model(windows)[:, 0]) - body.torsions(targets))
     assert error.abs().max() < 1e-5
     assert wrap_angle(body.torsions(targets) - start).abs().max() > 0.3

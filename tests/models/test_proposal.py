@@ -7,6 +7,7 @@ import torch
 from molecules import alkane, random_rotation, random_walk, toluene, water
 from small_proposals import SMALL_PROPOSAL, density_on, grid, p_value, small_proposal
 
+from openmm_stegmn.data import WindowBlocks
 from openmm_stegmn.mechanics import wrap_angle
 from openmm_stegmn.models import build_model, log_lag
 
@@ -282,7 +283,7 @@ def test_before_training_components_are_at_torsions_of_targets():
     torch.manual_seed(0)
     model = build_model(PENTANE.spec("stegmn-proposal", 1, config=SMALL_PROPOSAL)).double()
     frames = frames_of(PENTANE, 60)
-    model.fit(frames[:, None], frames)
+    model.fit(WindowBlocks.of(frames[:, None], frames))
     body = model.context.body
     nothing, everything = torch.zeros(60, 2).double(), torch.ones(60, 2).double()
     weights, means, _ = model.mixture(frames[:, None], nothing, everything, model.lag.expand(60))

@@ -12,7 +12,7 @@ from molecules import (
     water,
 )
 
-from openmm_stegmn.data import superpose_windows
+from openmm_stegmn.data import WindowBlocks, superpose_windows
 from openmm_stegmn.mechanics import superpose, wrap_angle
 from openmm_stegmn.models import build_model
 from openmm_stegmn.models.layers import relative_torsions
@@ -36,7 +36,7 @@ def test_untrained_it_is_the_least_squares_solution():
     model, (window, target) = stegmn(), windows(count=600)
     baseline = build_model(PENTANE.spec("torsion-linear-ar-full"))
     for each in (model, baseline):
-        each.fit(window[:500], target[:500])
+        each.fit(WindowBlocks.of(window[:500], target[:500]))
     window, target = window[500:], target[500:]
     body = model.context.body
     past = relative_torsions(body, window)
@@ -61,7 +61,7 @@ def test_least_squares_keeps_the_ends_of_a_chain_in_place():
     for name in ("torsion-linear-ar-full", "stegmn"):
         config = SMALL_STEGMN if name == "stegmn" else {}
         model = build_model(molecule.spec(name, history=4, config=config)).double()
-        model.fit(window[:500], target[:500])
+        model.fit(WindowBlocks.of(window[:500], target[:500]))
         moved = superpose(model(window[500:])[:, 0], window[500:, -1], model.context.masses)
         errors[name] = (moved - target[500:]).square().mean()
     assert errors["stegmn"] < 0.8 * errors["torsion-linear-ar-full"]
@@ -73,11 +73,11 @@ def test_untrained_elastic_kinematics_is_least_squares_in_positions_and_arms(sup
     model = stegmn(kinematics="elastic", superposed=superposed).double()
     window, target = (x.double() for x in windows(count=600))
     fitted = window[:500], target[:500]
-    model.fit(*fitted)
+    model.fit(WindowBlocks.of(*fitted))
     baseline = build_model(
         PENTANE.spec("linear-ar-full", config={"superposed": superposed})
     ).double()
-    baseline.fit(*fitted)
+    baseline.fit(WindowBlocks.of(*fitted))
     window, target = window[500:], target[500:]
     x = window
     if superposed:
@@ -101,13 +101,13 @@ def test_rigid_motion_starts_from_shared_regression():
         frames.append(body.move(frames[-1], still, spin, drift)[0])
     frames = torch.stack(frames).unfold(0, 3, 1).movedim(-1, 1)
     model = stegmn(molecule, history=2).double()
-    model.fit(frames[:, :-1], frames[:, -1])
+    model.fit(WindowBlocks.of(frames[:, :-1], frames[:, -1]))
     torch.testing.assert_close(model(frames[:, :-1])[:, 0], frames[:, -1], atol=1e-6, rtol=0)
 
 
 def test_superposed_windows_teach_no_rigid_motion():
     model = stegmn()
-    model.fit(*superpose_windows(*windows(), model.context.masses))
+    model.fit(WindowBlocks.of(*superpose_windows(*windows(), model.context.masses)))
     motion = model.rigid_motion
     assert motion.rotation_weights.abs().max() == motion.translation_weights.abs().max() == 0
 
@@ -131,7 +131,7 @@ def test_every_parameter_gets_a_gradient(kinematics):
 def test_before_training_gradients_reach_what_starts_at_zero(kinematics, starting):
     model = stegmn(kinematics=kinematics)
     window, target = windows()
-    model.fit(window, target)
+    model.fit(WindowBlocks.of(window, target))
     model.increments(window).sum().backward()
     learning = {name for name, p in model.named_parameters() if p.grad.abs().max() > 0}
     assert learning == {f"{part}.{kind}" for part in starting for kind in ("weight", "bias")}

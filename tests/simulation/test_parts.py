@@ -9,6 +9,7 @@ from openmm import app, unit
 from platforms import CHOSEN
 from solvated import N_SOLUTE, SIDE, solute_model, solvated, solvated_simulation
 
+from openmm_stegmn.data import WindowBlocks
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator
 from openmm_stegmn.simulation._bridge import PHASE_CHECK
@@ -125,7 +126,7 @@ def pair_of_peptides():
         frames.append(frame)
     # so that it matters what came before
     window, target = torch.stack(frames)[None], frames[-1][None] * 1.001
-    model.fit(10 * window.float(), 10 * target.float())
+    model.fit(WindowBlocks.of(10 * window.float(), 10 * target.float()))
     with torch.no_grad():
         for p in [*model.buffers(), *model.parameters()]:
             if p.is_floating_point() and p.dim() == 1 and len(p) == spec.history - 1:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from molecules import alkane, perturbed_model, random_walk, small_config
 
-from openmm_stegmn.data import WindowSet, superpose_windows
+from openmm_stegmn.data import WindowBlocks, WindowSet, superpose_windows
 from openmm_stegmn.mechanics import superpose
 from openmm_stegmn.models import build_model
 from openmm_stegmn.training import TrainingConfig, evaluate, measure_stability, train
@@ -115,11 +115,8 @@ def test_training_lowers_the_loss(walks, name):
     kind = TorsionTask if name == "egno-rigid" else PositionTask
     index = torch.arange(len(walks))
     config = TrainingConfig(steps=40, batch_size=64, learning_rate=1e-2, average_decay=0.5)
-    made.fit(*(p if made.at_once else q for p, q in zip(
-        split(walks.take_stretches(index), made),
-        (walks.take_stretches(index)[:, :HISTORY], walks.take_stretches(index)[:, HISTORY]),
-        strict=True,
-    )))  # fmt: skip
+    window, following = split(walks.take_stretches(index), made)
+    made.fit(WindowBlocks.of(window, following if made.at_once else following[:, 0]))
     task = quiet(kind(made, walks, TrainingConfig()))
     with torch.no_grad():
         before = task.loss(*task.example(walks, index)).item()

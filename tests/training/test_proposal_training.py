@@ -8,7 +8,7 @@ from molecules import alkane, random_walk
 from small_proposals import SMALL_PROPOSAL, small_proposal
 from torch import nn
 
-from openmm_stegmn.data import WindowSet
+from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.mechanics import wrap_angle
 from openmm_stegmn.models import build_model, log_lag
 from openmm_stegmn.training import ProposalTask, TrainingConfig, train
@@ -157,7 +157,7 @@ def test_times_are_told_as_the_density_is_asked_for_them(windows):
 @pytest.mark.parametrize("lag", LAGS)
 def test_training_lowers_the_loss_on_frames_it_has_not_seen(windows, unseen, trained, lag):
     start = untrained()
-    start.fit(*windows.take(slice(None)))
+    start.fit(WindowBlocks.of_set(windows))
     losses = [mean_loss(model, unseen, lag) for model in (start, trained)]
     assert losses[1] < losses[0] - 0.1
     # Less than even: it has learned something.
@@ -166,8 +166,9 @@ def test_training_lowers_the_loss_on_frames_it_has_not_seen(windows, unseen, tra
 
 def mean_loss(model, windows, lag):
     """Of one time, forwards."""
-    first = windows.frames[windows.starts]
-    last = windows.frames[windows.starts + (lag or 0)]
+    starts = windows.starts[:]
+    first = windows.frames[starts]
+    last = windows.frames[starts + (lag or 0)]
     torsions = model.context.body.torsions
     turns = wrap_angle(torsions(last) - torsions(first))
     with torch.no_grad():
@@ -227,7 +228,7 @@ def test_weights_before_training_are_kept_if_they_do_best(windows, unseen):
         untrained(), windows, config, validation=unseen, accelerator="cpu", progress=False
     )
     start = untrained()
-    start.fit(*windows.take(slice(None)))
+    start.fit(WindowBlocks.of_set(windows))
     # So long steps only do harm.
     assert loss_of(model, unseen) <= loss_of(start, unseen) + 1e-5
 

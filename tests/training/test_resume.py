@@ -155,3 +155,17 @@ def test_the_bar_tells_losses_and_the_time_left(windows, capsys, monkeypatch):
     assert found.out == ""
     assert "26/26 steps" in found.err
     assert "loss " in found.err and "validation " in found.err
+
+
+def test_tensorboard_reads_what_the_table_holds(windows, tmp_path):
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    ).EventAccumulator
+    run(jump(), windows, tmp_path)
+    events = accumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    for name in ("loss", "validation"):
+        found = [(event.step, event.value) for event in events.Scalars(name)]
+        expected = [(int(row["step"]), float(row[name])) for row in table(tmp_path) if name in row]
+        assert [step for step, _ in found] == [step for step, _ in expected]
+        assert [x for _, x in found] == pytest.approx([x for _, x in expected], rel=1e-5)

@@ -7,7 +7,7 @@ import torch
 from molecules import alkane, random_walk
 from small_proposals import small_proposal
 
-from openmm_stegmn.data import WindowSet
+from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.models import build_model
 from openmm_stegmn.training import describe_stability, free_jumps_of, measure_stability
 from openmm_stegmn.training._stability import Shape
@@ -22,7 +22,7 @@ def windows():
 
 def model(name, windows):
     made = build_model(SKELETON.spec(name, history=windows.history))
-    made.fit(*windows.take(slice(None)))
+    made.fit(WindowBlocks.of_set(windows))
     return made
 
 

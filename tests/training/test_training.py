@@ -6,7 +6,7 @@ import torch
 from molecules import SMALL_STEGMN, alkane, random_walk
 from torch import nn
 
-from openmm_stegmn.data import WindowSet
+from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.mechanics import wrap_angle
 from openmm_stegmn.models import build_model
 from openmm_stegmn.training import TorsionTask, TrainingConfig, evaluate, train
@@ -101,7 +101,7 @@ def loss_of(model, windows):
 
 def test_training_improves_on_least_squares(windows, trained):
     start = stegmn()
-    start.fit(*windows.take(slice(None)))
+    start.fit(WindowBlocks.of_set(windows))
     assert loss_of(trained, windows) < 0.95 * loss_of(start, windows)
     least_squares, network = evaluate(start, windows), evaluate(trained, windows)
     assert network.mean_torsion_rmse < 0.97 * least_squares.mean_torsion_rmse

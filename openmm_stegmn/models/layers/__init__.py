@@ -21,14 +21,14 @@ from ._particle_graph import (
     radius_graph,
 )
 from ._perceptron import Perceptron
-from ._regression import LagRegression, ridge_solution, shared_regression
+from ._regression import LagRegression, SharedRegression, ridge_solution
 from ._tensors import TensorProduct, spherical_harmonics
 
 __all__ = [
     "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
     "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
-    "Perceptron", "PoolingLayer", "ScalarConvolution", "SoftClusters", "TensorProduct",
-    "VectorConvolution", "axial_torque", "bond_graph", "complete_graph", "gather_atoms",
-    "neighbour_table", "pair_features", "radial_basis", "radius_graph", "relative_torsions",
-    "ridge_solution", "shared_regression", "spherical_harmonics", "time_embedding",
+    "Perceptron", "PoolingLayer", "ScalarConvolution", "SharedRegression", "SoftClusters",
+    "TensorProduct", "VectorConvolution", "axial_torque", "bond_graph", "complete_graph",
+    "gather_atoms", "neighbour_table", "pair_features", "radial_basis", "radius_graph",
+    "relative_torsions", "ridge_solution", "spherical_harmonics", "time_embedding",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...data import WindowBlocks
 from ._perceptron import Perceptron
 
 _HARMONICS = 3
@@ -61,15 +62,18 @@ class BondEncoder(nn.Module):
         self.past = nn.Linear(2 * _HARMONICS * earlier, hidden) if earlier else None
 
     @torch.no_grad()
-    def calibrate(self, frames: Tensor) -> None:
-        """Set the scales of lengths and angles from frames ``(n, N, 3)``."""
-        lengths = self._lengths(frames).double()
+    def calibrate(self, windows: WindowBlocks) -> None:
+        """Set the scales of lengths and angles from the last frames of windows."""
         kinds = nn.functional.one_hot(self.pair_kinds).double()
-        share = kinds / kinds.sum(0)
-        mean = lengths.mean(0) @ share
-        square = (lengths - mean[self.pair_kinds]).square().mean(0) @ share
+        share = kinds / kinds.sum(0) / len(windows)
+        mean = sum(lengths.sum(0) for lengths in self._all_lengths(windows)) @ share
+        usual = mean[self.pair_kinds]
+        squares = ((lengths - usual).square().sum(0) for lengths in self._all_lengths(windows))
         self.mean.copy_(mean)
-        self.deviation.copy_(square.sqrt().clamp_min(1e-3))
+        self.deviation.copy_((sum(squares) @ share).sqrt().clamp_min(1e-3))
+
+    def _all_lengths(self, windows):
+        return (self._lengths(window[:, -1]).double() for window, _ in windows)
 
     def forward(self, frame: Tensor, torsions: Tensor, block: Tensor, turns: Tensor, lag: Tensor):
         """Features ``(B, n_bonds, hidden)``.

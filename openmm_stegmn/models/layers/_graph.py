@@ -5,6 +5,8 @@ from torch import Tensor
 
 # Bonds up to which atoms are neighbours wherever they are, and how much nearer they count then.
 _BONDED, _NEARER = 2, 1e-3
+# Distances in memory at a time
+_DISTANCES = 20_000_000
 
 
 def neighbour_table(frame: Tensor, most: int, hops: Tensor | None = None) -> Tensor:
@@ -28,11 +30,17 @@ def neighbour_table(frame: Tensor, most: int, hops: Tensor | None = None) -> Ten
         table = torch.arange(n - 1, device=frame.device).expand(n, n - 1)
         table = table + (table >= atoms[:, None]).long()
         return table.expand(frame.shape[:-2] + (n, n - 1))
-    distances = torch.cdist(frame, frame)
+    frames = frame.reshape(-1, n, 3)
+    found = [_nearest(block, most, hops) for block in frames.split(_DISTANCES // n**2 + 1)]
+    return torch.cat(found).reshape(frame.shape[:-2] + (n, most))
+
+
+def _nearest(frames, most, hops):
+    distances = torch.cdist(frames, frames)
     if hops is not None:
         distances = torch.where(hops <= _BONDED, _NEARER * distances, distances)
-    own = torch.eye(n, dtype=torch.bool, device=frame.device)
-    return distances.masked_fill(own, float("inf")).topk(most, dim=-1, largest=False).indices
+    distances.diagonal(dim1=-2, dim2=-1).fill_(float("inf"))
+    return distances.topk(most, dim=-1, largest=False).indices
 
 
 def gather_atoms(values: Tensor, table: Tensor) -> Tensor:

@@ -42,28 +42,44 @@ class LagRegression(nn.Module):
         if self.coupled:
             features, step = past.flatten(1).double(), step.double()
             if self.ridge is None:
-                kept = held_out_from(len(features))
-                fitted, held = (
-                    (f.T @ f, f.T @ s)
-                    for f, s in ((features[:kept], step[:kept]), (features[kept:], step[kept:]))
-                )
-                weights = held_out_solution(fitted, held)
+                weights = held_out_regression(features, step)
             else:
-                weights = ridge_solution(features.T @ features, features.T @ step, self.ridge)
+                weights = ridge_regression(features, step, self.ridge)
             self.weights.copy_(weights.T)
         else:
-            features = past.transpose(1, 2).reshape(-1, past.shape[1])
-            self.weights.copy_(shared_regression(features, step.reshape(-1)))
+            equations = SharedRegression(past.shape[1])
+            equations.add(past.transpose(1, 2).reshape(-1, past.shape[1]), step.reshape(-1))
+            self.weights.copy_(equations.solution())
 
 
-def shared_regression(features: Tensor, target: Tensor) -> Tensor:
-    """Least squares of ``(n,)`` on ``(n, k)``, in float64; returns ``(k,)``.
+class SharedRegression:
+    """Least squares of ``(n,)`` on ``(n, k)``, in float64, from rows that come in blocks.
 
-    From the normal equations: for millions of rows, CUDA has no other solution.
+    From the normal equations: millions of rows need not be there at once, and CUDA has no other
+    solution for them.
+
+    Parameters
+    ----------
+    n_features : int
+        k.
     """
-    features, target = features.double(), target.double()
-    gram, moment = features.T @ features, features.T @ target
-    return torch.linalg.lstsq(gram.cpu(), moment.cpu()[:, None]).solution[:, 0].to(features)
+
+    def __init__(self, n_features: int):
+        self.gram = torch.zeros(n_features, n_features, dtype=torch.float64)
+        self.moment = torch.zeros(n_features, dtype=torch.float64)
+        #: Largest absolute value of a feature.
+        self.largest = 0.0
+
+    def add(self, features: Tensor, target: Tensor) -> None:
+        """Count rows ``(n, k)`` and what they should give, ``(n,)``."""
+        self.largest = max(self.largest, features.abs().max().item())
+        features, target = features.double(), target.double()
+        self.gram += (features.T @ features).cpu()
+        self.moment += (features.T @ target).cpu()
+
+    def solution(self) -> Tensor:
+        """Weights ``(k,)``, on the CPU."""
+        return torch.linalg.lstsq(self.gram, self.moment[:, None]).solution[:, 0]
 
 
 def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
@@ -77,6 +93,60 @@ def ridge_solution(gram: Tensor, moment: Tensor, ridge: float) -> Tensor:
     factor = torch.linalg.cholesky(gram + penalty * eye)
     columns = moment if moment.dim() == 2 else moment[:, None]
     return torch.cholesky_solve(columns, factor).reshape(moment.shape)
+
+
+def ridge_regression(features: Tensor, target: Tensor, ridge: float) -> Tensor:
+    """Ridge regression of ``(n, m)`` on ``(n, k)``, float64; returns ``(k, m)``.
+
+    See :func:`ridge_solution`. Of fewer rows than features the products of rows with each other are
+    solved for, which give the same weights.
+    """
+    if len(features) >= features.shape[1]:
+        return ridge_solution(features.T @ features, features.T @ target, ridge)
+    penalty = ridge * features.square().sum(0).mean()
+    kernel = features @ features.T
+    kernel.diagonal().add_(penalty.clamp_min(torch.finfo(torch.float64).tiny))
+    return features.T @ torch.cholesky_solve(target, torch.linalg.cholesky(kernel))
+
+
+def held_out_regression(features: Tensor, target: Tensor) -> Tensor:
+    """Ridge regression with the ridge that predicts the last fifth of the rows best.
+
+    Parameters
+    ----------
+    features, target : Tensor, ``(n, k)`` and ``(n, m)``
+        Float64.
+
+    Returns
+    -------
+    Tensor, ``(k, m)``
+        See :func:`held_out_solution`. Of fewer rows than features none of the k × k products of
+        features is formed.
+    """
+    kept = held_out_from(len(features))
+    rows = (features[:kept], target[:kept]), (features[kept:], target[kept:])
+    if len(features) >= features.shape[1]:
+        return held_out_solution(*((f.T @ f, f.T @ t) for f, t in rows))
+    (fitted, known), (held, asked) = rows
+    weights = [_scaled_regression(fitted, known, ridge) for ridge in _RIDGES]
+    errors = torch.stack([(held @ each - asked).square().sum(0) for each in weights])
+    return _best_of(errors, lambda ridge: _scaled_regression(features, target, ridge))
+
+
+def _scaled_regression(features, target, ridge):
+    scale = features.square().sum(0).sqrt()
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    return ridge_regression(features / scale, target, ridge) / scale[:, None]
+
+
+def _best_of(errors, solve):
+    """For each target, the weights with the ridge of the least error."""
+    best = errors.argmin(0)
+    weights = None
+    for number in best.unique().tolist():
+        solution = solve(_RIDGES[number])
+        weights = solution if weights is None else torch.where(best == number, solution, weights)
+    return weights
 
 
 def held_out_from(n_windows: int) -> int:
@@ -100,12 +170,7 @@ def held_out_solution(fitted, held) -> Tensor:
     """
     both = [a + b for a, b in zip(fitted, held, strict=True)]
     errors = torch.stack([_error(_solve(*fitted, ridge), *held) for ridge in _RIDGES])
-    best = errors.argmin(0)
-    weights = torch.zeros_like(both[1])
-    for number in best.unique().tolist():
-        solution = _solve(*both, _RIDGES[number])
-        weights = torch.where(best == number, solution, weights)
-    return weights
+    return _best_of(errors, lambda ridge: _solve(*both, ridge))
 
 
 def _solve(gram, moment, ridge):

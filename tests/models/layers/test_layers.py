@@ -9,11 +9,14 @@ from openmm_stegmn.models.layers import (
     BondAttention,
     LagRegression,
     Perceptron,
+    _graph,
+    _regression,
     axial_torque,
     gather_atoms,
     neighbour_table,
     radial_basis,
 )
+from openmm_stegmn.models.layers._regression import held_out_solution, ridge_solution
 
 
 def draw(*shape, seed=0):
@@ -122,3 +125,39 @@ def test_ridge_is_chosen_on_held_out_windows():
     free.fit(past, step)
     assert chosen.weights[1].norm() < 0.7 * free.weights[1].norm()
     assert chosen.weights[2:].abs().max() == 0
+
+
+@pytest.mark.parametrize("ridge", [None, 1e-8, 0.1])
+def test_fewer_windows_than_weights_give_the_same_ridge_regression(monkeypatch, ridge):
+    """Whichever products are formed: compared with those of the features."""
+    past, step = draw(30, 3, 20).double(), draw(30, 20, seed=1).double()
+    past[:, 1, 4] = 0.0  # one that does not move
+    step[:, 0] = past[:, 2, 0]
+    regression = LagRegression(20, 4, coupled=True, ridge=ridge).double()
+    regression.fit(past, step)
+    features = past.flatten(1)
+    pairs = [(f.T @ f, f.T @ s) for f, s in zip(features.split(24), step.split(24), strict=True)]
+    if ridge is None:
+        monkeypatch.setattr(_regression, "_LARGE_RIDGES", _regression._RIDGES)
+        regression.fit(past, step)
+        expected = held_out_solution(*pairs)
+    else:
+        expected = ridge_solution(features.T @ features, features.T @ step, ridge)
+    torch.testing.assert_close(regression.weights, expected.T, atol=1e-5, rtol=1e-4)
+
+
+def test_neighbours_of_many_frames_are_found_a_few_at_a_time(monkeypatch):
+    frames = draw(3, 7, 9, 3)
+    whole = neighbour_table(frames, 4)
+    monkeypatch.setattr(_graph, "_DISTANCES", 200)
+    assert torch.equal(neighbour_table(frames, 4), whole)
+    assert torch.equal(neighbour_table(frames[1, 2], 4), whole[1, 2])
+
+
+def test_few_windows_of_noise_predict_next_to_nothing():
+    """Of many coordinates: what is noise in each must not add up."""
+    past, step = draw(40, 3, 60).double(), draw(40, 60, seed=1).double()
+    regression = LagRegression(60, 4, coupled=True, ridge=None).double()
+    regression.fit(past, step)
+    unseen = draw(40, 3, 60, seed=2).double()
+    assert regression(unseen).square().mean() < 0.2 * step.square().mean()

@@ -1,0 +1,138 @@
+"""T4 lysozyme in implicit solvent: an own OpenMM run, and models trained on it.
+
+L99A with p-xylene from openmmtools (2,621 atoms, ff96 and GAFF, OBC1), hydrogen mass repartitioning
+with steps of 4 fs, a frame every ps. The run is written in pieces, each whole before its
+checkpoint; started again, it goes on after the last. Models are trained by ``openmm-stegmn train``
+for frame intervals of 1 and 10 ps; told are its table, seconds and memory. With a GPU:
+
+    python benchmarks/t4_lysozyme.py --platform CUDA --nanoseconds 5 --device cuda --steps 4000 \\
+        --batch-size 64 --hidden 64 --history 10
+
+and without one, whether it works at all:
+
+    python benchmarks/t4_lysozyme.py --nanoseconds 0.024 --piece 8 --intervals 1 --steps 4 \\
+        --history 2 --batch-size 2 --hidden 8
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import openmm
+from openmm import app, unit
+from training_memory import peak
+
+from openmm_stegmn import load_model
+
+RESULTS = Path(__file__).parent / "results" / "t4_lysozyme.json"
+INTERVAL, STEP, TEMPERATURE = 1.0, 0.004, 300.0  # ps, ps, K
+
+
+def main():
+    """Run the command line."""
+    options = parse()
+    folder = Path(options.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    files, speed = simulate(folder, options)
+    records = [
+        train(folder, files, float(interval), options) | {"nanoseconds_per_day": speed}
+        for interval in options.intervals.split(",")
+    ]
+    Path(options.results).write_text(json.dumps(records, indent=1) + "\n")
+
+
+def parse():
+    """Options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", default="t4-lysozyme", help="folder")
+    parser.add_argument("--results", default=str(RESULTS))
+    parser.add_argument("--nanoseconds", type=float, default=5.0)
+    parser.add_argument("--piece", type=float, default=500.0, help="ps in a file")
+    parser.add_argument("--equilibration", type=float, help="ps; by default a tenth of the run")
+    parser.add_argument("--platform", default="CPU")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--intervals", default="1,10", help="ps")
+    parser.add_argument("--history", default="5")
+    parser.add_argument("--steps", default="100")
+    parser.add_argument("--batch-size", default="16")
+    parser.add_argument("--hidden", default="32")
+    parser.add_argument("--threads", default="2")
+    return parser.parse_args()
+
+
+def simulate(folder, options):
+    """Files of the run, as many as there should be, and ns a day (None if nothing was left)."""
+    pieces = round(1000 * options.nanoseconds / options.piece)
+    files = [folder / f"run{number:03d}.xtc" for number in range(1, pieces + 1)]
+    done = sum(file.is_file() and checkpoint(file).is_file() for file in files)
+    if done == pieces:
+        return files, None
+    simulation = prepare(folder, options.platform)
+    if done:
+        simulation.loadCheckpoint(str(checkpoint(files[done - 1])))
+    else:
+        simulation.minimizeEnergy(maxIterations=500)  # of a minimised structure; it comes with it
+        simulation.context.setVelocitiesToTemperature(TEMPERATURE * unit.kelvin, 1)
+        first = options.equilibration or 100 * options.nanoseconds
+        simulation.step(round(first / STEP))
+    start = time.perf_counter()
+    for file in files[done:]:
+        file.unlink(missing_ok=True)
+        reporter = app.XTCReporter(str(file), round(INTERVAL / STEP))
+        simulation.reporters = [reporter]
+        simulation.step(round(options.piece / STEP))
+        simulation.reporters = []
+        # In one go: a checkpoint that is there is whole.
+        part = checkpoint(file).with_suffix(".part")
+        simulation.saveCheckpoint(str(part))
+        part.rename(checkpoint(file))
+        print(f"{file.name} of {pieces}", flush=True)
+    days = (time.perf_counter() - start) / 86_400
+    return files, (pieces - done) * options.piece / 1000 / days
+
+
+def checkpoint(file):
+    """What goes with a piece of the run."""
+    return file.with_suffix(".chk")
+
+
+def prepare(folder, platform):
+    """The simulation; topology and System are written into the folder."""
+    from openmmtools.testsystems import LysozymeImplicit  # slow to import
+
+    made = LysozymeImplicit(constraints=app.HBonds, hydrogenMass=4 * unit.dalton)
+    with open(folder / "top.pdb", "w") as file:
+        app.PDBFile.writeFile(made.topology, made.positions, file)
+    (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(made.system))
+    integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, 1.0, STEP)
+    simulation = app.Simulation(
+        made.topology, made.system, integrator, openmm.Platform.getPlatformByName(platform)
+    )
+    simulation.context.setPositions(made.positions)
+    return simulation
+
+
+def train(folder, files, interval, options):
+    """Train a model for a frame interval, ps; what came of it."""
+    model = f"every{interval:g}ps.safetensors"
+    command = [
+        sys.executable, "-m", "openmm_stegmn", "train", "--topology", "top.pdb",
+        "--system", "system.xml", *(w for file in files for w in ("--trajectory", file.name)),
+        "--frame-interval", str(interval), "--history", options.history, "--steps", options.steps,
+        "--batch-size", options.batch_size, "--option", f"hidden={options.hidden}",
+        "--free-jumps", "100", "--device", options.device, "--threads", options.threads,
+        "--temperature", str(TEMPERATURE), "--output", model, "--overwrite",
+    ]  # fmt: skip
+    own, whole, seconds = peak(command, folder)
+    provenance = load_model(folder / model).spec.provenance
+    return {
+        "interval_ps": interval, "seconds": seconds, "own_gigabytes": own, "all_gigabytes": whole,
+        "settings": provenance["settings"], "accuracy": provenance["accuracy"],
+        "stability": provenance.get("stability"), "frames": provenance["trajectories"],
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
