@@ -1,5 +1,6 @@
 """Analysis of hybrid trajectories with MDAnalysis: what jumps did, and what can be trusted."""
 
+from ._analyze import AngleFreeEnergies, TrajectoryAnalysis, analyze_trajectory
 from ._autocorrelation import leg_autocorrelation
 from ._blocks import block_of_frames
 from ._constraint_audit import ConstraintAudit
@@ -21,14 +22,18 @@ from ._markov_model import LegMarkovModel
 from ._noise import OUTSIDE, UNKNOWN, WITHIN, Comparison
 from ._observables import torsions
 from ._origin_comparison import OBSERVABLES, OriginComparison
+from ._report import write_report
 from ._slow_modes import effective_samples, fit_slow_modes
+from ._tables import ReportTable, report_tables
 from ._topology import backbone_of, solute_of
+from ._verdict import summary_sentences
 
 __all__ = [
     "OBSERVABLES",
     "OUTSIDE",
     "UNKNOWN",
     "WITHIN",
+    "AngleFreeEnergies",
     "Comparison",
     "ConstraintAudit",
     "DegreesOfFreedom",
@@ -40,6 +45,9 @@ __all__ = [
     "MarkovEstimate",
     "OriginComparison",
     "PhysicalLegs",
+    "ReportTable",
+    "TrajectoryAnalysis",
+    "analyze_trajectory",
     "angle_edges",
     "angle_histogram",
     "backbone_of",
@@ -52,6 +60,9 @@ __all__ = [
     "free_energy_of",
     "leg_autocorrelation",
     "read_state_log",
+    "report_tables",
     "solute_of",
+    "summary_sentences",
     "torsions",
+    "write_report",
 ]

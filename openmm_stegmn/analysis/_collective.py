@@ -5,7 +5,7 @@ from MDAnalysis.analysis.align import rotation_matrix
 from MDAnalysis.analysis.dssp import assign
 from MDAnalysis.lib.distances import capped_distance
 
-from ._distances import Distance, jensen_shannon
+from ._distances import CurveDifference, FluctuationDifference, JensenShannon
 from ._observables import Observable
 from ._topology import elements_of, labels_of, solvent_oxygens
 
@@ -24,7 +24,7 @@ class Fluctuations(Observable):
         self._reference = _centred(atoms.positions[chosen])
         self.members = labels_of(atoms, chosen[:, None])
         self.size = 4 * len(chosen)
-        self.distance = Distance("difference", "Å", len(chosen), _difference, _difference_squared)
+        self.distance = FluctuationDifference(len(chosen))
 
     @classmethod
     def of(cls, atoms):
@@ -51,7 +51,7 @@ class RadialDistribution(Observable):
         edges = np.linspace(0, _RDF_RANGE, _RDF_BINS + 1)
         shells = 4 / 3 * np.pi * np.diff(edges**3)
         self._scale = 1 / (len(self._centres) * len(oxygens) * shells)
-        self.distance = Distance("rms difference", "of g(r)", 1, _rms, _mean_square)
+        self.distance = CurveDifference(1)
 
     @classmethod
     def of(cls, atoms):
@@ -75,7 +75,7 @@ class SecondaryStructure(Observable):
     def __init__(self, members, places):
         self._places = places
         self.members, self.size = members, 3 * len(members)
-        self.distance = jensen_shannon(len(members))
+        self.distance = JensenShannon(len(members))
 
     @classmethod
     def of(cls, atoms):
@@ -103,23 +103,3 @@ def _volume(box):
     a, b, c = box[:3]
     x, y, z = np.cos(np.deg2rad(box[3:]))
     return a * b * c * np.sqrt(max(1 - x * x - y * y - z * z + 2 * x * y * z, 0.0))
-
-
-def _rmsf(means):
-    return np.sqrt(np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(-1), 0.0))
-
-
-def _difference(left, right):
-    return np.abs(_rmsf(left) - _rmsf(right))
-
-
-def _difference_squared(left, right, pooled):
-    return (_rmsf(left) - _rmsf(right)) ** 2
-
-
-def _mean_square(left, right, pooled):
-    return ((left - right) ** 2).mean(-1)
-
-
-def _rms(left, right):
-    return np.sqrt(((left - right) ** 2).mean(-1))

@@ -176,7 +176,7 @@ def _rounding(positions):
     largest = float(np.abs(positions).max(initial=0.0))
     single = float(np.spacing(np.float32(largest))) / 2
     hundredths = positions.astype(float) * 100
-    if (np.abs(hundredths - np.round(hundredths)) <= 200 * single + 1e-6).all():
+    if (np.abs(hundredths - np.round(hundredths)) <= 1000 * single).all():
         return 0.005
     return single
 

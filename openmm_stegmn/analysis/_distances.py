@@ -4,7 +4,6 @@ All take mean tallies ``(..., n_members * n)`` of two sides, members one after t
 ``(..., n_members)``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,26 +11,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Distance:
-    """A distance between tallies.
+    """A distance between mean tallies of two sides.
 
     Attributes
     ----------
-    name, unit : str
     n_members : int
         Distributions in a tally, such as dihedrals.
-    between : callable
-        Of two arrays ``(..., n_members, n)``, gives ``(..., n_members)``.
-    squared : callable
-        The same of two sides and of all frames together, quadratic in the difference of the sides.
-        Its mean, unlike that of the other, is the same for any noise of the same variance, however
-        skewed by bins that hold a frame or none: what is tested is this one.
+    name, unit : str
+        Of each kind of distance.
     """
 
-    name: str
-    unit: str
     n_members: int
-    between: Callable
-    squared: Callable
 
     def __call__(self, left, right):
         """Of each member, ``(..., n_members)``."""
@@ -41,42 +31,93 @@ class Distance:
         """What tells whether there is a difference, ``(...)``."""
         return self.squared(*self._split(left, right, pooled)).mean(-1)
 
+    def between(self, left, right):
+        """Of two arrays ``(..., n_members, n)``: ``(..., n_members)``."""
+        raise NotImplementedError
+
+    def squared(self, left, right, pooled):
+        """The same of two sides and of all frames together, quadratic in their difference.
+
+        Its mean, unlike that of the other, is the same for any noise of the same variance, however
+        skewed by bins that hold a frame or none: what is tested is this one.
+        """
+        raise NotImplementedError
+
     def _split(self, *sides):
         return (side.reshape(*side.shape[:-1], self.n_members, -1) for side in sides)
 
 
-def jensen_shannon(n_members: int) -> Distance:
+@dataclass(frozen=True)
+class JensenShannon(Distance):
     """Jensen–Shannon divergence, bits: 0 the same, 1 disjoint; tested by the χ² distance."""
 
-    def squared(left, right, pooled):
+    name = "Jensen–Shannon divergence"
+    unit = "bits"
+
+    def between(self, left, right):
+        return divergence(left, right)
+
+    def squared(self, left, right, pooled):
         return _quotient((_normalised(left) - _normalised(right)) ** 2, pooled).sum(-1)
 
-    return Distance("Jensen–Shannon divergence", "bits", n_members, divergence, squared)
 
-
-def wasserstein(n_members: int, width: float, unit: str) -> Distance:
+@dataclass(frozen=True)
+class Wasserstein(Distance):
     """Wasserstein distance of first order: how far one distribution's mass has to be moved; tested
     by the distance of Cramér and von Mises.
 
-    Parameters
+    Attributes
     ----------
-    n_members : int
     width : float
         Of a bin.
     unit : str
         Of the width.
     """
 
-    def cumulated(left, right):
+    width: float
+    unit: str
+    name = "Wasserstein distance"
+
+    def between(self, left, right):
+        return np.abs(self._cumulated(left, right)).sum(-1) * self.width
+
+    def squared(self, left, right, pooled):
+        return (self._cumulated(left, right) ** 2).sum(-1)
+
+    def _cumulated(self, left, right):
         return np.cumsum(_normalised(left) - _normalised(right), axis=-1)
 
-    def between(left, right):
-        return np.abs(cumulated(left, right)).sum(-1) * width
 
-    def squared(left, right, pooled):
-        return (cumulated(left, right) ** 2).sum(-1)
+@dataclass(frozen=True)
+class FluctuationDifference(Distance):
+    """Difference of root mean square fluctuations, Å.
 
-    return Distance("Wasserstein distance", unit, n_members, between, squared)
+    Tallies of an atom are its mean displacement from a reference (three numbers), and its mean
+    square.
+    """
+
+    name = "difference"
+    unit = "Å"
+
+    def between(self, left, right):
+        return np.abs(_fluctuation(left) - _fluctuation(right))
+
+    def squared(self, left, right, pooled):
+        return (_fluctuation(left) - _fluctuation(right)) ** 2
+
+
+@dataclass(frozen=True)
+class CurveDifference(Distance):
+    """Root mean square difference of two curves, such as radial distributions."""
+
+    name = "rms difference"
+    unit = "of g(r)"
+
+    def between(self, left, right):
+        return np.sqrt(self.squared(left, right, None))
+
+    def squared(self, left, right, pooled):
+        return ((left - right) ** 2).mean(-1)
 
 
 def divergence(left, right):
@@ -95,6 +136,10 @@ def entropy(probabilities):
     """Shannon entropy over the last axis, bits."""
     p = np.asarray(probabilities, dtype=float)
     return -(p * np.log2(p, out=np.zeros_like(p), where=p > 0)).sum(-1)
+
+
+def _fluctuation(means):
+    return np.sqrt(np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(-1), 0.0))
 
 
 def _normalised(counts):

@@ -121,9 +121,9 @@ class HybridFrames:
                 f"time has shape {time.shape}, origin {origin.shape}: expected one of each for "
                 "every frame."
             )
-        unknown = set(np.unique(origin)) - {int(kind) for kind in Origin}
+        unknown = np.setdiff1d(origin, [int(kind) for kind in Origin]).tolist()
         if unknown:
-            raise ValueError(f"origins {sorted(unknown)} are unknown: expected 0, 1 or 2.")
+            raise ValueError(f"origins {unknown} are unknown: expected 0, 1 or 2.")
         default = np.where(origin == 1, 1, np.where(origin == 2, 0, -1))
         part = {"time": time, "origin": origin, "accepted": default, **values}
         return cls._joined([part])
@@ -153,6 +153,7 @@ class HybridFrames:
             kinds += [kind for kind in [part.get("kind")] if kind and kind not in kinds]
             intervals.append(part.get("frame_interval"))
         arrays = {name: np.concatenate(values) for name, values in arrays.items()}
+        arrays["time"] = arrays["time"].astype(float)
         replica = np.concatenate(replicas) if replicas else np.zeros(0, int)
         interval = intervals[0] if len(set(intervals)) == 1 else None
         return cls(**arrays, replica=replica, kinds=tuple(kinds), frame_interval=interval)

@@ -142,12 +142,11 @@ def chapman_kolmogorov(estimates, n_sets):
     """
     first = estimates[0]
     same = [each for each in estimates if np.array_equal(each.active, first.active)]
-    n_sets = min(n_sets, len(first.active) - 1)
-    if len(same) < 2 or n_sets < 2 or first.posterior is None:
+    if len(same) < 2 or first.posterior is None:
         return []
-    sets = first.posterior.prior.pcca(n_sets).assignments
-    if len(np.unique(sets)) < n_sets:
-        return []
+    sets = np.arange(len(first.active))
+    if n_sets < len(sets):
+        sets = first.posterior.prior.pcca(n_sets).assignments
     weights = first.posterior.prior.stationary_distribution
     rows = []
     for each in same:

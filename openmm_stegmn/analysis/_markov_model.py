@@ -144,19 +144,22 @@ class LegMarkovModel(AnalysisBase):
     def _lag_in_frames(self, ranges):
         step, lengths = self._seen.interval, np.diff(ranges).ravel()
         longest = int(lengths.max(initial=0))
+        if longest == 0 or not step > 0:
+            raise ValueError(
+                "There is no leg: no physical frames a time apart. Run with md_frames of 2 or more."
+            )
         if self._lag is None:
-            most = max(1, int(_LONGEST_DEFAULT_LAG / step + 1e-6)) if step > 0 else 1
+            most = max(1, int(_LONGEST_DEFAULT_LAG / step + 1e-6))
             lag = max(1, min(_typical(lengths) // 2, most))
         else:
             lag = max(1, round(self._lag / step))
         if longest <= lag:
+            shorter = f", or choose a lag of at most {(longest - 1) * step:g} ps"
             raise ValueError(
-                f"The longest leg has {longest} frames ({max(longest - 1, 0) * step:g} ps), "
-                f"and a lag of {lag * step:g} ps needs legs of at least {lag + 1} frames "
-                f"{step:g} ps apart: run with md_frames={lag + 1} or more"
-                + (f", or choose a lag of at most {(longest - 1) * step:g} ps." if longest > 1
-                   else ".")
-            )  # fmt: skip
+                f"The longest leg has {longest} frames ({(longest - 1) * step:g} ps), and a lag of "
+                f"{lag * step:g} ps needs legs of at least {lag + 1} frames {step:g} ps apart: run "
+                f"with md_frames={lag + 1} or more{shorter if longest > 1 else ''}."
+            )
         return lag
 
     def _discretise(self, features, ranges, lag):

@@ -3,7 +3,7 @@
 import numpy as np
 from MDAnalysis.lib.distances import calc_angles, calc_bonds, calc_dihedrals
 
-from ._distances import Distance, jensen_shannon, wasserstein
+from ._distances import Distance, JensenShannon, Wasserstein
 from ._topology import angles_of, backbone_of, bonds_of, dihedrals_of, elements_of, labels_of
 
 _DIHEDRAL_BINS, _RAMACHANDRAN_BINS = 36, 24
@@ -62,7 +62,7 @@ class Dihedrals(_Histograms):
     def __init__(self, atoms, quadruples):
         self._quadruples = quadruples
         members = labels_of(atoms, quadruples)
-        self._set_up(members, _DIHEDRAL_BINS, jensen_shannon(len(members)))
+        self._set_up(members, _DIHEDRAL_BINS, JensenShannon(len(members)))
 
     @classmethod
     def of(cls, atoms):
@@ -81,7 +81,7 @@ class Ramachandran(_Histograms):
 
     def __init__(self, names, quadruples):
         self._quadruples = quadruples.reshape(-1, 4)
-        self._set_up(names, _RAMACHANDRAN_BINS**2, jensen_shannon(len(names)))
+        self._set_up(names, _RAMACHANDRAN_BINS**2, JensenShannon(len(names)))
 
     @classmethod
     def of(cls, atoms):
@@ -103,7 +103,7 @@ class Bonds(_Histograms):
         self._pairs = pairs
         members, self._kinds = _by_elements(atoms, pairs)
         n_bins = round((_LONGEST_BOND - _SHORTEST_BOND) / _BOND_WIDTH)
-        self._set_up(members, n_bins, wasserstein(len(members), _BOND_WIDTH, "Å"))
+        self._set_up(members, n_bins, Wasserstein(len(members), _BOND_WIDTH, "Å"))
 
     @classmethod
     def of(cls, atoms):
@@ -123,7 +123,7 @@ class Angles(_Histograms):
     def __init__(self, atoms, triples):
         self._triples = triples
         members, self._kinds = _by_elements(atoms, triples)
-        self._set_up(members, 180, wasserstein(len(members), 1.0, "°"))
+        self._set_up(members, 180, Wasserstein(len(members), 1.0, "°"))
 
     @classmethod
     def of(cls, atoms):
@@ -145,7 +145,7 @@ class GyrationRadius(_Histograms):
         # what a frame may have more than the one that the trajectory is at
         self._largest = 3 * max(self._radius(atoms.positions), 0.1)
         width = self._largest / _GYRATION_BINS
-        self._set_up([self.name], _GYRATION_BINS, wasserstein(1, width, "Å"))
+        self._set_up([self.name], _GYRATION_BINS, Wasserstein(1, width, "Å"))
 
     @classmethod
     def of(cls, atoms):

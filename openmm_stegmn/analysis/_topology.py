@@ -125,9 +125,10 @@ def backbone_of(atoms):
     """
     place = {index: n for n, index in enumerate(atoms.indices)}
     names, found = [], []
-    residues = atoms.residues
-    phis, psis = residues.phi_selections(), residues.psi_selections()
-    for residue, phi, psi in zip(residues, phis, psis, strict=True):
+    for residue in atoms.residues:
+        if "CA" not in residue.atoms.names:
+            continue
+        phi, psi = residue.phi_selection(), residue.psi_selection()
         if phi is None or psi is None:
             continue
         quadruples = [phi.indices, psi.indices]

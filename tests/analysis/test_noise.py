@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from openmm_stegmn.analysis import OUTSIDE, UNKNOWN, WITHIN, divergence, entropy
-from openmm_stegmn.analysis._distances import jensen_shannon, wasserstein
+from openmm_stegmn.analysis._distances import JensenShannon, Wasserstein
 from openmm_stegmn.analysis._noise import Tally, compare_apart, compare_within
 from openmm_stegmn.analysis._origin_comparison import verdicts
 
@@ -21,16 +21,16 @@ def tally(rng, n_blocks, n_frames, shift=0.0, own=None, bins=20):
 
 
 def compare(how, left, right, distance=None):
-    return how("x", ["x"], distance or jensen_shannon(1), left, right, NAMES)
+    return how("x", ["x"], distance or JensenShannon(1), left, right, NAMES)
 
 
 def test_known_distances():
     assert entropy(np.full(8, 1 / 8)) == pytest.approx(3)
     left, right = np.array([2.0, 0, 0, 0]), np.array([0, 0, 0, 5.0])
     assert divergence(left, left) == 0 and divergence(left, right) == pytest.approx(1)
-    moved = wasserstein(1, 0.5, "Å")(left[None], right[None])
+    moved = Wasserstein(1, 0.5, "Å")(left[None], right[None])
     assert moved.tolist() == [[1.5]]
-    two = jensen_shannon(2)(np.concatenate([left, left]), np.concatenate([left, right]))
+    two = JensenShannon(2)(np.concatenate([left, left]), np.concatenate([left, right]))
     np.testing.assert_allclose(two, [0, 1])
 
 
@@ -60,7 +60,7 @@ def test_equal_distributions_of_two_runs(numbers):
 
 
 @pytest.mark.parametrize("how", [compare_within, compare_apart])
-@pytest.mark.parametrize("distance", [jensen_shannon(1), wasserstein(1, 0.4, "Å")])
+@pytest.mark.parametrize("distance", [JensenShannon(1), Wasserstein(1, 0.4, "Å")])
 def test_shifted_distributions_are_outside(how, distance):
     rng = np.random.default_rng(3)
     found = compare(how, tally(rng, 30, 50, 0.4), tally(rng, 30, 50), distance)
