@@ -1,6 +1,7 @@
 """Analysis of hybrid trajectories with MDAnalysis: what jumps did, and what can be trusted."""
 
-from ._analyze import AngleFreeEnergies, TrajectoryAnalysis, analyze_trajectory
+from ._analyze import TrajectoryAnalysis, analyze_trajectory
+from ._angle_free_energies import AngleFreeEnergies
 from ._autocorrelation import leg_autocorrelation
 from ._blocks import block_of_frames
 from ._constraint_audit import ConstraintAudit

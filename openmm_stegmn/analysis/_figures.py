@@ -87,9 +87,10 @@ def _profile(profile, sides, name):
             )  # fmt: skip
             highest = max(highest, own.energy[known].max(initial=0))
         axis.set(title=f"{name}, 95 % intervals", xlabel=f"{name} (°)", ylabel="free energy (kT)")
-        # room for the legend above the lines
-        axis.set_ylim(-0.4, 1.35 * highest + 0.5)
-        axis.legend(loc="upper center", ncols=len(sides), columnspacing=0.8, handlelength=1.2)
+        axis.set_ylim(-0.4, 1.1 * highest + 0.5)
+        axis.figure.legend(
+            loc="outside lower center", ncols=len(sides), columnspacing=0.8, handlelength=1.2
+        )
         degrees_axis(axis, "x")
 
     return draw

@@ -151,11 +151,16 @@ class JumpAudit(AnalysisBase):
             place = np.argsort(order)
             self._groups[kind] = (members[order], place[of_atom])
 
+    @property
+    def before(self):
+        """Analyses of the reference, which have to run before this one."""
+        return [] if self._reference is None else [self._reference]
+
     def run(self, *arguments, **options):
-        """Go through the trajectory, then through all of the reference with the same backend."""
-        if self._reference is not None:
-            kept = {name: options[name] for name in ("backend", "n_workers") if name in options}
-            self._reference.run(**kept)
+        """Go through all of the reference, then through the trajectory, with the same backend."""
+        kept = {name: options[name] for name in ("backend", "n_workers") if name in options}
+        for each in self.before:
+            each.run(**kept)
         return super().run(*arguments, **options)
 
     def _prepare(self):

@@ -76,10 +76,10 @@ def _trace(times, values, label, marks, line):
 
 def _acceptance(table):
     def draw(axis):
-        axis.errorbar(
-            table["time"], table["share"], table["error"], fmt="o-", capsize=2, markersize=3,
-            color=COLOURS["jumped"],
-        )  # fmt: skip
+        share, error = table["share"], table["error"]
+        within = np.minimum(error, share), np.minimum(error, 1 - share)
+        axis.errorbar(table["time"], share, within, fmt="o-", capsize=2, markersize=3,
+                      color=COLOURS["jumped"])  # fmt: skip
         axis.set(xlabel="time (ps)", ylabel="share accepted", ylim=(-0.03, 1.05))
         axis.set_title("acceptance")
 

@@ -82,7 +82,7 @@ class LegMarkovModel(AnalysisBase):
     Raises
     ------
     ValueError
-        When run: if no leg is longer than the lag; tells how long they have to be.
+        If no leg is longer than the lag; tells how long they have to be.
     ImportError
         If deeptime is not installed.
     """
@@ -108,6 +108,11 @@ class LegMarkovModel(AnalysisBase):
         self._n_samples, self._seed = n_samples, seed
         self._through = through_rejections
         self._with_jump = self._all_frames.exact if with_jump is None else with_jump
+        # before anything is read
+        self._lag_in_frames(self._all_frames, self._ranges(self._all_frames))
+
+    def _ranges(self, frames):
+        return np.stack(leg_ranges(frames, self._through, self._with_jump), axis=1)
 
     def _prepare(self):
         self.results.features, self.results.frame_numbers = [], []
@@ -130,8 +135,8 @@ class LegMarkovModel(AnalysisBase):
         del results.features, results.frame_numbers
         self._seen = self._all_frames[numbers]
         results.times, self._blocks = self._seen.time, block_of_frames(self._seen)
-        ranges = np.stack(leg_ranges(self._seen, self._through, self._with_jump), axis=1)
-        lag = self._lag_in_frames(ranges)
+        ranges = self._ranges(self._seen)
+        lag = self._lag_in_frames(self._seen, ranges)
         results.lag = lag * self._seen.interval
         results.n_legs = int((np.diff(ranges) > lag).sum())
         results.states = self._discretise(features, ranges, lag)
@@ -141,8 +146,8 @@ class LegMarkovModel(AnalysisBase):
         self._weigh()
         self._check_lags(lag, max(lag, _typical(np.diff(ranges)) - 1))
 
-    def _lag_in_frames(self, ranges):
-        step, lengths = self._seen.interval, np.diff(ranges).ravel()
+    def _lag_in_frames(self, frames, ranges):
+        step, lengths = frames.interval, np.diff(ranges).ravel()
         longest = int(lengths.max(initial=0))
         if longest == 0 or not step > 0:
             raise ValueError(

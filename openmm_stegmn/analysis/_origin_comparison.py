@@ -137,11 +137,16 @@ class OriginComparison(FrameTallies):
         observables = [_on_atoms(each, reference) for each in self._observables]
         self._reference = FrameTallies(reference, observables, blocks, frames.jumped)
 
+    @property
+    def before(self):
+        """Analyses of the reference, which have to run before this one."""
+        return [] if self._reference is None else [self._reference]
+
     def run(self, *arguments, **options):
-        """Go through the trajectory, then through all of the reference with the same backend."""
-        if self._reference is not None:
-            kept = {name: options[name] for name in ("backend", "n_workers") if name in options}
-            self._reference.run(**kept)
+        """Go through all of the reference, then through the trajectory, with the same backend."""
+        kept = {name: options[name] for name in ("backend", "n_workers") if name in options}
+        for each in self.before:
+            each.run(**kept)
         return super().run(*arguments, **options)
 
     def _conclude(self):

@@ -162,7 +162,7 @@ def _markov(analysis):
     times = results.implied_timescales
     if times["timescales"].size:
         place = int(np.argmin(abs(times["lags"] - results.lag)))
-        for process in range(times["timescales"].shape[1]):
+        for process in np.flatnonzero(times["timescales"][place] > results.lag):
             low, high = (times[side][place, process] for side in ("low", "high"))
             text = f"{times['timescales'][place, process]:.3g} [{low:.3g}, {high:.3g}] ps"
             rows.append([f"implied timescale {process + 1}", text])

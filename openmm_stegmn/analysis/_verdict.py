@@ -74,17 +74,19 @@ def _first(analysis):
         text = f"{subject} {verb} within noise of {than} in {_list(names[WITHIN])}"
     else:
         text = f"the run is too short to tell {subject} from {than}"
-    text += (
-        f"; not known: {_list(unknown)}" if unknown and (names[WITHIN] or names[OUTSIDE]) else ""
-    )
+    if unknown and (names[WITHIN] or names[OUTSIDE]):
+        text += f"; not known: {_list(unknown)}"
+    if left == ALL and not analysis.frames.exact:
+        jumped = _outside(analysis, JUMPED, PHYSICAL)
+        if jumped:
+            text += f"; frames made by jumps differ from its physical ones in {_list(jumped)}"
     return f"{text[0].upper()}{text[1:]}."
 
 
 def _legs_and_jumps(analysis):
     if not analysis.has_reference and not analysis.frames.exact:
         return [f"Jumps are {kind_text(analysis.frames)}."]
-    found = verdicts_between(analysis, JUMPED, PHYSICAL)
-    outside = [c.observable for c, verdict in found if verdict == OUTSIDE]
+    outside = _outside(analysis, JUMPED, PHYSICAL)
     if analysis.frames.exact:
         text = f"Jumps are {kind_text(analysis.frames)}: no correction is needed."
         if not outside:
@@ -93,10 +95,20 @@ def _legs_and_jumps(analysis):
             f"{text} But frames of jumps and of legs differ by more than noise in "
             f"{_list(outside)}: the run is too short, or something is wrong."
         ]
-    text = f"Jumps are {kind_text(analysis.frames)}; frames made by jumps "
-    if outside:
-        return [f"{text}differ from those of legs by more than noise in {_list(outside)}."]
-    return [f"{text}are within noise of those of legs."]
+    text = f"Jumps are {kind_text(analysis.frames)}"
+    if not outside:
+        return [f"{text}; frames made by jumps are within noise of those of legs."]
+    legs = _outside(analysis, PHYSICAL, REFERENCE)
+    if legs:
+        return [
+            f"{text}. Frames of the legs differ from plain molecular dynamics in {_list(legs)}."
+        ]
+    return [f"{text}; frames of the legs are within noise of plain molecular dynamics."]
+
+
+def _outside(analysis, left, right):
+    pairs = verdicts_between(analysis, left, right)
+    return [each.observable for each, verdict in pairs if verdict == OUTSIDE]
 
 
 def _correction(analysis):
