@@ -7,7 +7,13 @@ from MDAnalysis.analysis.dihedrals import Dihedral
 
 from ._basins import basin_table
 from ._blocks import block_of_frames
-from ._free_energy import FreeEnergy, angle_edges, free_energy_error, free_energy_of
+from ._free_energy import (
+    LEAST_SHARE,
+    FreeEnergy,
+    angle_edges,
+    free_energy_error,
+    free_energy_of,
+)
 from ._topology import backbone_of, bonds_of, dihedrals_of, elements_of, labels_of
 
 # Residues, or dihedrals, that free energies are shown of.
@@ -64,12 +70,13 @@ class AngleFreeEnergies:
         found = getattr(self, which)
         if self.reference is None or found is None:
             return float("nan")
-        chosen = self.reference.population >= 1e-3
+        chosen = self.reference.population >= LEAST_SHARE
         chosen &= np.isfinite(found.high) & np.isfinite(self.reference.high)
         if not chosen.any():
             return float("nan")
-        variance = sum(((each.high - each.low)[chosen] / 3.92) ** 2
-                       for each in (found, self.reference))  # fmt: skip
+        # 95 % of a normal distribution are 3.92 standard errors
+        errors = [(each.high[chosen] - each.low[chosen]) / 3.92 for each in (found, self.reference)]
+        variance = sum(error**2 for error in errors)
         return float(np.sqrt(variance.mean()))
 
 

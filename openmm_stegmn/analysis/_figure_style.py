@@ -1,6 +1,7 @@
 """How figures look: narrow panels, so that one fits a phone and three fit a screen."""
 
 import io
+import re
 
 import matplotlib
 import numpy as np
@@ -31,13 +32,13 @@ def panel(draw, name) -> str:
     name : str
         Unique in a page: names inside of an SVG are made from it.
     """
-    # Several SVGs in one page must not share names; the same input gives the same file.
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": "openmm-stegmn"}):  # same in, same out
         figure = Figure(figsize=_SIZE, layout="constrained")
         draw(figure.add_subplot())
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
+    # Several SVGs in one page must not share names.
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", file.getvalue())
 
 
 def thinned(*series):

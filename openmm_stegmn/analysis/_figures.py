@@ -32,8 +32,8 @@ def ensemble_figures(analysis):
                 for side in order
             ]  # fmt: skip
         found[f"Free energy, {each.name}"] = [
-            (axis, panel(_profile(profile, sides, axis), f"profile-{number}-{axis}"))
-            for axis, profile in zip(each.axes, each.profiles, strict=True)
+            (axis, panel(_profile(profile, sides, axis), f"profile-{number}-{place}"))
+            for place, (axis, profile) in enumerate(zip(each.axes, each.profiles, strict=True))
         ]
     comparisons = analysis.comparison.results.comparisons
     if comparisons:

@@ -42,7 +42,10 @@ def verdicts_between(analysis, left, right):
 
 def kind_text(frames):
     """What kind of jumps the files name."""
-    return "; ".join(_KINDS.get(kind, kind) for kind in frames.kinds) or "not told by the file"
+    return (
+        "; ".join(_KINDS.get(kind, kind) for kind in frames.kinds)
+        or "of a kind that the file does not tell"
+    )
 
 
 def _first(analysis):
