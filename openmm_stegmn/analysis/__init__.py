@@ -3,6 +3,7 @@
 from ._analyze import TrajectoryAnalysis, analyze_trajectory
 from ._angle_free_energies import AngleFreeEnergies
 from ._autocorrelation import leg_autocorrelation
+from ._basins import basins_of
 from ._blocks import block_of_frames
 from ._constraint_audit import ConstraintAudit
 from ._distances import divergence, entropy
@@ -52,6 +53,7 @@ __all__ = [
     "angle_edges",
     "angle_histogram",
     "backbone_of",
+    "basins_of",
     "block_of_frames",
     "divergence",
     "effective_samples",

@@ -22,7 +22,7 @@ from ._peptides_settings import PeptideSettings
 from ._peptides_table import peptide_tables
 from ._records import Record, RecordFile, RecordsError
 from ._sampling import run_sampling
-from ._sampling_data import training_replicas
+from ._sampling_data import reference_angles, training_replicas
 from ._sampling_models import ProposalJob
 from ._sampling_molecules import SAMPLING_MOLECULES
 from ._sampling_settings import SamplingSettings
@@ -36,6 +36,6 @@ __all__ = [
     "PeptideSettings", "PeptideTrajectories", "PositionErrors", "ProposalJob", "Record",
     "RecordFile", "RecordsError", "SamplingSettings", "benchmark_tables", "circular_mean",
     "circular_variance", "make_records", "md17_trajectories", "peptide_system", "peptide_tables",
-    "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames", "run_md17",
-    "run_peptides", "run_sampling", "sampling_tables", "training_replicas",
+    "peptide_trajectories", "predict", "proposal_table", "reference_angles", "rigid_stick_frames",
+    "run_md17", "run_peptides", "run_sampling", "sampling_tables", "training_replicas",
 ]  # fmt: skip
