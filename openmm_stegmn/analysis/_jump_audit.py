@@ -1,25 +1,19 @@
 """What jumps do to a simulation: acceptance, energy, constraints, displacement, temperature."""
 
 import numpy as np
+import openmm
 from MDAnalysis.analysis.align import rotation_matrix
 from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import ResultsGroup
-from openmm import unit
 
 from ..simulation import system_xml
-from ..units import GAS_CONSTANT
 from ._blocks import block_of_frames
-from ._constraint_audit import constraints_of
 from ._energies import PotentialEnergy, energies_at
-from ._equipartition import DegreesOfFreedom
 from ._frames import HybridFrames
 from ._jump_tables import acceptance_table, relaxation_table, temperature_tables
-from ._topology import elements_of
+from ._kinetic_groups import KineticGroups
 
-# Da (Å/ps)² in kJ/mol
-_KINETIC = 1e-2
 _MOST_FRAMES_SINCE = 20
-_FRAMES_FOR_DEGREES = 16
 
 
 class JumpAudit(AnalysisBase):
@@ -103,18 +97,18 @@ class JumpAudit(AnalysisBase):
             self._energies = energies_at(log, self.hybrid_frames.time, self.hybrid_frames.interval)
         elif system is not None and not np.isfinite(self._energies).any():
             self._potential = PotentialEnergy(_without_bridge(system))
-        self._groups, self._masses, self._degrees = {}, None, None
+        self._groups = None
         if system is not None and self._has_velocities():
-            self._set_up_temperatures(system, centre_at_rest)
+            self._groups = KineticGroups(atoms, system, centre_at_rest)
         self._since = np.minimum(self.hybrid_frames.since_jump, _MOST_FRAMES_SINCE)
         self._blocks = block_of_frames(self.hybrid_frames)
         self._reference = None
-        if reference is not None and self._groups:
+        if reference is not None and self._groups is not None:
             self._reference = JumpAudit(
                 reference, system, temperature=temperature, frames=reference_frames,
                 centre_at_rest=centre_at_rest,
             )  # fmt: skip
-            if not self._reference._groups:
+            if self._reference._groups is None:
                 raise ValueError(
                     "The reference has no velocities to compare temperatures with: leave it out, "
                     "or write it in a format that keeps them, such as H5MD or TRR."
@@ -123,33 +117,6 @@ class JumpAudit(AnalysisBase):
 
     def _has_velocities(self):
         return bool(self._trajectory.n_frames) and self._trajectory[0].has_velocities
-
-    def _set_up_temperatures(self, system, centre_at_rest):
-        universe = self._atoms.universe
-        pairs, _ = constraints_of(universe.atoms, system)
-        in_dalton = [
-            system.getParticleMass(n).value_in_unit(unit.dalton)
-            for n in range(system.getNumParticles())
-        ]
-        if centre_at_rest is None:
-            names = [type(force).__name__ for force in system.getForces()]
-            centre_at_rest = "CMMotionRemover" in names
-        degrees = DegreesOfFreedom(in_dalton, pairs, centre_at_rest)
-        chosen = np.linspace(0, self._trajectory.n_frames - 1, _FRAMES_FOR_DEGREES).astype(int)
-        own = []
-        for number in np.unique(chosen):
-            ts = self._trajectory[number]
-            own.append(degrees(universe.atoms.positions, _edges(ts.dimensions)))
-        self._degrees = np.mean(own, axis=0)[self._atoms.indices]
-        self._masses = np.array(in_dalton)[self._atoms.indices]
-        self._trajectory[0]
-        elements = elements_of(self._atoms)
-        residues = np.array([f"{atom.resname} {atom.resid}" for atom in self._atoms])
-        for kind, names in (("element", elements.astype(str)), ("residue", residues)):
-            members, first, of_atom = np.unique(names, return_index=True, return_inverse=True)
-            order = np.argsort(first)  # residues as in the chain
-            place = np.argsort(order)
-            self._groups[kind] = (members[order], place[of_atom])
 
     @property
     def before(self):
@@ -170,8 +137,8 @@ class JumpAudit(AnalysisBase):
         n_blocks = int(self._blocks.max(initial=-1)) + 1
         shape = (n_blocks, _MOST_FRAMES_SINCE + 2)
         self.results.counts = np.zeros(shape)
-        for kind, (members, _) in self._groups.items():
-            self.results[f"kinetic_{kind}"] = np.zeros((*shape, len(members)))
+        for kind in self.group_kinds:
+            self.results[f"kinetic_{kind}"] = np.zeros((*shape, len(self._groups.names[kind])))
 
     def _single_frame(self):
         number, results = self._ts.frame, self.results
@@ -182,13 +149,12 @@ class JumpAudit(AnalysisBase):
         results.temperature.append(np.nan)
         place = self._blocks[number], self._since[number] + 1
         results.counts[place] += 1
-        if not self._groups or not self._ts.has_velocities:
+        if self._groups is None or not self._ts.has_velocities:
             return
-        squares = (self._atoms.velocities.astype(float) ** 2).sum(axis=1)
-        kinetic = _KINETIC * self._masses * squares / 2
-        results.temperature[-1] = 2 * kinetic.sum() / (self._degrees.sum() * GAS_CONSTANT)
-        for kind, (members, of_atom) in self._groups.items():
-            results[f"kinetic_{kind}"][place] += np.bincount(of_atom, kinetic, len(members))
+        kinetic = self._groups.kinetic(self._atoms.velocities)
+        results.temperature[-1] = self._groups.temperature(kinetic)
+        for kind, sums in self._groups.sums(kinetic).items():
+            results[f"kinetic_{kind}"][place] += sums
 
     def _potential_energy(self, number):
         if self._potential is None:
@@ -218,7 +184,7 @@ class JumpAudit(AnalysisBase):
     def _get_aggregator(self):
         join, add = ResultsGroup.flatten_sequence, ResultsGroup.ndarray_sum
         lists = ("frame_numbers", "displacement", "temperature", "potential_energy")
-        sums = ("counts", *(f"kinetic_{kind}" for kind in self._groups))
+        sums = ("counts", *(f"kinetic_{kind}" for kind in self.group_kinds))
         return ResultsGroup(lookup=dict.fromkeys(lists, join) | dict.fromkeys(sums, add))
 
     def _conclude(self):
@@ -260,25 +226,17 @@ class JumpAudit(AnalysisBase):
         counts : ndarray (n_blocks, n_since)
             Frames.
         """
-        names, of_atom = self._groups[kind]
-        degrees = np.bincount(of_atom, self._degrees, len(names))
-        return names, degrees, self.results[f"kinetic_{kind}"], self.results.counts
+        groups, results = self._groups, self.results
+        return groups.names[kind], groups.degrees[kind], results[f"kinetic_{kind}"], results.counts
 
     @property
     def group_kinds(self):
         """Kinds of groups that have temperatures."""
-        return tuple(self._groups)
+        return () if self._groups is None else self._groups.kinds
 
 
 def _without_bridge(system):
-    from openmm import XmlSerializer
-
-    return XmlSerializer.deserialize(system_xml(system))
-
-
-def _edges(dimensions):
-    """Edges of the box for minimum images of bonded atoms."""
-    return None if dimensions is None else dimensions[:3].astype(float)
+    return openmm.XmlSerializer.deserialize(system_xml(system))
 
 
 def _largest(values):

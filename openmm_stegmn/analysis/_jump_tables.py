@@ -8,6 +8,8 @@ from ._noise import LEAST_BLOCKS, OUTSIDE, UNKNOWN, WITHIN
 
 _WINDOWS = 20
 _LEAST_IN_WINDOW = 5
+# of jumps that are followed so far without another
+_LEAST_SHARE = 0.1
 
 
 def acceptance_table(times, accepted):
@@ -69,7 +71,7 @@ def relaxation_table(energies, since, blocks, interval):
         chosen = since == frames
         own, weight = _block_means(energies[chosen], blocks[chosen], n_blocks)
         both = (weight > 0) & (of_base > 0)
-        if both.sum() < 2:
+        if both.sum() < 2 or weight.sum() < _LEAST_SHARE * (since == 0).sum():
             continue
         energy, error = mean_and_error(own[both] - base[both], weight[both])
         rows.append({"frames": frames, "time": frames * interval, "energy": energy, "error": error})

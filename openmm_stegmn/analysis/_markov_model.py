@@ -5,19 +5,16 @@ from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import ResultsGroup
 
 from ._blocks import block_of_frames
+from ._discretise import discretise
 from ._extras import optional
 from ._features import make_features
 from ._frames import HybridFrames
 from ._free_energy import angle_edges, free_energy_of, weighted_histograms
+from ._lag_checks import check_lags
 from ._legs import leg_ranges
-from ._markov_estimate import chapman_kolmogorov, estimate, interval
-from ._slow_modes import fit_slow_modes
+from ._markov_estimate import estimate, interval
 
 _LONGEST_DEFAULT_LAG = 10.0  # ps
-_MOST_STATES, _LEAST_STATES, _TRANSITIONS_PER_STATE = 100, 4, 25
-_CLUSTERED_FRAMES = 50_000
-_TIMESCALE_SAMPLES = 25
-_MOST_SETS = 4
 
 
 class LegMarkovModel(AnalysisBase):
@@ -139,12 +136,18 @@ class LegMarkovModel(AnalysisBase):
         lag = self._lag_in_frames(self._seen, ranges)
         results.lag = lag * self._seen.interval
         results.n_legs = int((np.diff(ranges) > lag).sum())
-        results.states = self._discretise(features, ranges, lag)
-        self._pieces = [results.states[start:stop] for start, stop in ranges]
-        self._n_states = int(results.states.max()) + 1
-        results.estimate = estimate(self._pieces, lag, self._n_states, self._n_samples)
+        results.states = discretise(
+            features, ranges, lag, ~self._seen.jumped, self._n_states, self._dimensions, self._seed
+        )  # fmt: skip
+        n_states = int(results.states.max()) + 1
+        pieces = [results.states[start:stop] for start, stop in ranges]
+        results.estimate = estimate(pieces, lag, n_states, self._n_samples)
         self._weigh()
-        self._check_lags(lag, max(lag, _typical(np.diff(ranges)) - 1))
+        longest = max(lag, _typical(np.diff(ranges)) - 1)
+        times, rows = check_lags(pieces, results.estimate, longest, n_states)
+        scale = self._seen.interval
+        results.implied_timescales = {name: scale * value for name, value in times.items()}
+        results.chapman_kolmogorov = [row | {"lag": scale * row["lag"]} for row in rows]
 
     def _lag_in_frames(self, frames, ranges):
         step, lengths = frames.interval, np.diff(ranges).ravel()
@@ -155,7 +158,8 @@ class LegMarkovModel(AnalysisBase):
             )
         if self._lag is None:
             most = max(1, int(_LONGEST_DEFAULT_LAG / step + 1e-6))
-            lag = max(1, min(_typical(lengths) // 2, most))
+            # two transitions in a leg
+            lag = max(1, min((_typical(lengths) - 1) // 2, most))
         else:
             lag = max(1, round(self._lag / step))
         if longest <= lag:
@@ -166,27 +170,6 @@ class LegMarkovModel(AnalysisBase):
                 f"with md_frames={lag + 1} or more{shorter if longest > 1 else ''}."
             )
         return lag
-
-    def _discretise(self, features, ranges, lag):
-        """States of all frames, by k-means in slow modes of the legs."""
-        clustering = optional("deeptime.clustering", "A Markov state model")
-        physical = np.flatnonzero(~self._seen.jumped)
-        if self._dimensions != 0:
-            pieces = (features[start:stop] for start, stop in ranges)
-            modes = fit_slow_modes(pieces, lag, self._dimensions)
-            features = modes.transform(features)
-            features = features[:, : self._dimensions or 10].astype(np.float32)
-        n_states = self._n_states
-        if n_states is None:
-            independent = ((np.diff(ranges) - 1) // lag).sum()
-            n_states = independent // _TRANSITIONS_PER_STATE
-            n_states = int(np.clip(n_states, _LEAST_STATES, _MOST_STATES))
-        chosen = physical[:: -(-len(physical) // _CLUSTERED_FRAMES)]
-        distinct = len(np.unique(features[chosen], axis=0))
-        model = clustering.KMeans(
-            min(n_states, distinct), max_iter=200, fixed_seed=self._seed + 1, n_jobs=1
-        ).fit_fetch(np.ascontiguousarray(features[chosen]))
-        return model.transform(np.ascontiguousarray(features)).astype(int)
 
     def _weigh(self):
         results, found = self.results, self.results.estimate
@@ -202,36 +185,6 @@ class LegMarkovModel(AnalysisBase):
         weights = np.divide(known, count, out=np.zeros(len(known)), where=count > 0)
         weights = np.where(chosen, weights[states], 0.0)
         return weights / max(weights.sum(), 1e-300)
-
-    def _check_lags(self, lag, longest):
-        """Implied timescales over lags, and the Chapman–Kolmogorov test."""
-        lags = np.unique(np.geomspace(1, min(longest, 4 * lag), 6).round().astype(int))
-        lags = np.union1d(lags, [lag])
-        found = {
-            each: estimate(self._pieces, each, self._n_states, _TIMESCALE_SAMPLES)
-            for each in lags.tolist()
-        } | {lag: self.results.estimate}
-        # lags at which states fall apart have other processes
-        whole = len(self.results.estimate.timescales)
-        found = {each: model for each, model in found.items() if len(model.timescales) >= whole}
-        lags, n_processes = np.array(sorted(found)), min(_MOST_SETS - 1, whole)
-        scale = self._seen.interval
-        best = [found[each].timescales[:n_processes] for each in lags.tolist()]
-        bounds = [
-            interval(found[each].timescale_samples[:, :n_processes]) for each in lags.tolist()
-        ]
-        low, high = scale * np.array(bounds).swapaxes(0, 1).reshape(2, len(lags), n_processes)
-        self.results.implied_timescales = {
-            "lags": scale * lags, "timescales": scale * np.array(best), "low": low, "high": high,
-        }  # fmt: skip
-        multiples = [k * lag for k in range(1, 5) if k * lag <= longest]
-        models = [
-            found.get(each) or estimate(self._pieces, each, self._n_states, _TIMESCALE_SAMPLES)
-            for each in multiples
-        ]
-        slow = int((self.results.estimate.timescales > lag).sum())
-        rows = chapman_kolmogorov(models, int(np.clip(slow + 1, 2, _MOST_SETS)))
-        self.results.chapman_kolmogorov = [row | {"lag": row["lag"] * scale} for row in rows]
 
     def free_energy(self, values, edges=None):
         """Free energy with confidence intervals over anything that was measured of every frame.
@@ -294,10 +247,11 @@ class LegMarkovModel(AnalysisBase):
         """
         active, posterior = self.results.estimate.active, self.results.estimate.posterior
         states = self.results.states
-        count = np.maximum(np.bincount(states, minlength=self._n_states), 1)
+        n_states = len(self.results.stationary_distribution)
+        count = np.maximum(np.bincount(states, minlength=n_states), 1)
         sets = []
         for inside in (source, target):
-            share = np.bincount(states, self._of_all_frames(inside), self._n_states) / count
+            share = np.bincount(states, self._of_all_frames(inside), n_states) / count
             sets.append(np.flatnonzero(share[active] > 0.5))
         if posterior is None or not all(len(each) for each in sets):
             return (float("nan"),) * 3
