@@ -202,6 +202,14 @@ class HybridFrames:
         return np.concatenate([[False], follows & (np.diff(self.replica) == 0)])[: len(self)]
 
     @property
+    def running_time(self):
+        """Time with replicas one after the other, ps, ``(n_frames,)``: for plots along the run."""
+        steps = np.diff(self.time, prepend=self.time[:1])
+        first = np.diff(self.replica, prepend=self.replica[:1]) != 0
+        interval = self.interval
+        return np.cumsum(np.where(first, interval if interval > 0 else 0.0, steps))
+
+    @property
     def since_jump(self):
         """Frames since the last accepted jump in the replica, 0 at the jump, -1 before the first;
         a move of an exact jump counts whether or not it moved anything."""

@@ -46,7 +46,8 @@ class JumpAudit(AnalysisBase):
     results.attempted, results.accepted : int
         Jumps that left a trace in frames; trials of one exact jump that ended it count as one.
     results.acceptance : dict
-        "time" (ps), "share", "error" and "attempted" of consecutive stretches.
+        "time" (ps, replicas one after the other), "share", "error" and "attempted" of consecutive
+        stretches.
     results.energy_change : ndarray
         kJ/mol, of each jump tried.
     results.jump_accepted : ndarray, bool
@@ -61,7 +62,9 @@ class JumpAudit(AnalysisBase):
         K, of all atoms; NaN without velocities.
     results.potential_energy : ndarray (n_frames,)
         kJ/mol; NaN if not known.
-    results.times, results.origins : ndarray (n_frames,)
+    results.times, results.origins, results.replicas : ndarray (n_frames,)
+    results.running_times : ndarray (n_frames,)
+        ps, with replicas one after the other.
     results.temperatures : dict
         Of "element" and "residue" (only those with velocities): list of dict with "name",
         "degrees" of freedom, "after_jump", "late", "reference" (K), "error" and "verdict".
@@ -193,11 +196,12 @@ class JumpAudit(AnalysisBase):
             results[name] = np.array(results[name])
         seen = self.hybrid_frames[results.frame_numbers.astype(int)]
         results.times, results.origins = seen.time, seen.origin
+        results.replicas, results.running_times = seen.replica, seen.running_time
         tried = seen.accepted >= 0
         results.energy_change = seen.energy_change[tried]
         results.jump_accepted, results.jump_times = seen.accepted[tried] == 1, seen.time[tried]
         results.attempted, results.accepted = int(tried.sum()), int(results.jump_accepted.sum())
-        results.acceptance = acceptance_table(results.jump_times, results.jump_accepted)
+        results.acceptance = acceptance_table(results.running_times[tried], results.jump_accepted)
         results.constraint_error = {
             name: _largest(seen.constraint_error[chosen])
             for name, chosen in (("physical", ~seen.jumped), ("jumped", seen.jumped))

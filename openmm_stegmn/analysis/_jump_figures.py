@@ -5,6 +5,7 @@ import numpy as np
 from ._figure_style import COLOURS, panel, thinned
 
 _MOST_MARKS = 400
+_CLOCK = "time (ps)"
 
 
 def jump_figures(analysis):
@@ -20,7 +21,10 @@ def jump_figures(analysis):
         By heading: title and SVG of each figure.
     """
     jumps, found = analysis.jumps.results, {}
-    marks = jumps.times[jumps.origins == 1]
+    clock = (
+        _CLOCK if analysis.frames.replica.max(initial=0) == 0 else f"{_CLOCK}, replicas in a row"
+    )
+    marks = jumps.running_times[jumps.origins == 1]
     traces = []
     for name, label in (
         ("potential_energy", "potential energy (kJ/mol)"), ("temperature", "temperature (K)"),
@@ -28,13 +32,13 @@ def jump_figures(analysis):
         known = np.isfinite(jumps[name])
         if known.any():
             line = None if name == "potential_energy" else analysis.temperature
-            draw = _trace(jumps.times[known], jumps[name][known], label, marks, line)
+            draw = _trace(jumps, name, known, (clock, label), marks, line)
             traces.append((label, panel(draw, name)))
     if traces:
         found["Along the run"] = traces
     about = []
     if len(jumps.acceptance["time"]):
-        about.append(("acceptance", panel(_acceptance(jumps.acceptance), "acceptance")))
+        about.append(("acceptance", panel(_acceptance(jumps.acceptance, clock), "acceptance")))
     if np.isfinite(jumps.energy_change).any():
         draw = _energy_changes(jumps.energy_change, jumps.jump_accepted)
         about.append(("energy change", panel(draw, "energy-change")))
@@ -46,7 +50,7 @@ def jump_figures(analysis):
         found["Jumps"] = about
     own = []
     if analysis.constraints is not None and len(analysis.constraints.results.pairs):
-        own.append(("constraint error", panel(_constraints(analysis), "constraints")))
+        own.append(("constraint error", panel(_constraints(analysis, clock), "constraints")))
     for kind, rows in jumps.temperatures.items():
         if len(rows) > 1:
             draw = _temperatures(rows, kind, analysis.temperature)
@@ -56,9 +60,12 @@ def jump_figures(analysis):
     return found
 
 
-def _trace(times, values, label, marks, line):
+def _trace(jumps, name, known, labels, marks, line):
     def draw(axis):
-        axis.plot(*thinned(times, values), color=COLOURS["physical"], linewidth=0.7)
+        for replica in np.unique(jumps.replicas[known]):
+            own = known & (jumps.replicas == replica)
+            times, values = jumps.running_times[own], jumps[name][own]
+            axis.plot(*thinned(times, values), color=COLOURS["physical"], linewidth=0.7)
         if line is not None:
             axis.axhline(line, color="#333333", linewidth=0.8, linestyle="--")
         if len(marks):
@@ -69,18 +76,18 @@ def _trace(times, values, label, marks, line):
             )  # fmt: skip
             every = "" if step == 1 else f" (every {step}th)"
             axis.set_title(f"ticks below: jumps{every}")
-        axis.set(xlabel="time (ps)", ylabel=label)
+        axis.set(xlabel=labels[0], ylabel=labels[1])
 
     return draw
 
 
-def _acceptance(table):
+def _acceptance(table, clock):
     def draw(axis):
         share, error = table["share"], table["error"]
         within = np.minimum(error, share), np.minimum(error, 1 - share)
         axis.errorbar(table["time"], share, within, fmt="o-", capsize=2, markersize=3,
                       color=COLOURS["jumped"])  # fmt: skip
-        axis.set(xlabel="time (ps)", ylabel="share accepted", ylim=(-0.03, 1.05))
+        axis.set(xlabel=clock, ylabel="share accepted", ylim=(-0.03, 1.05))
         axis.set_title("acceptance")
 
     return draw
@@ -135,18 +142,18 @@ def _displacements(jumps):
     return draw
 
 
-def _constraints(analysis):
-    results = analysis.constraints.results
+def _constraints(analysis, clock):
+    results, when = analysis.constraints.results, analysis.jumps.results.running_times
 
     def draw(axis):
         jumped = results.origins == 1
         for chosen, label in ((~jumped, "physical"), (jumped, "jumped")):
             if chosen.any():
-                times, worst = thinned(results.times[chosen], results.worst[chosen])
+                times, worst = thinned(when[chosen], results.worst[chosen])
                 axis.plot(times, np.maximum(worst, 1e-10), ".", color=COLOURS[label],
                           markersize=3, label=label)  # fmt: skip
         axis.axhline(results.resolution, color="#333333", linewidth=0.8, linestyle="--")
-        axis.set(yscale="log", xlabel="time (ps)", ylabel="worst relative error")
+        axis.set(yscale="log", xlabel=clock, ylabel="worst relative error")
         axis.set_title("constraint error\n(dashed: rounding of the file)")
         axis.set_ylim(top=axis.get_ylim()[1] * 8)
         axis.legend(ncols=2, loc="upper center", markerscale=3)

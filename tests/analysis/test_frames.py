@@ -94,6 +94,8 @@ def test_replicas_in_a_row(run):
         np.testing.assert_array_equal(getattr(both, name), joined)
     # jumps of the first are none of the second's
     assert both.since_jump[len(parts[0])] == -1
+    steps = np.diff(both.running_time)
+    np.testing.assert_allclose(steps, np.where(np.diff(both.replica), 0.02, np.diff(both.time)))
     assert not both.regular[len(parts[0])]
     assert all(leg.replica in (0, 1) for leg in PhysicalLegs(universe(run), both))
 
