@@ -98,6 +98,11 @@ def analyze_trajectory(
         constraints = ConstraintAudit(atoms, system, frames=frames)
     else:
         notes.append("No system was given: constraints and temperatures were not looked at.")
+    if frames.n_irregular:
+        notes.append(
+            f"At {frames.n_irregular} places physical frames are not {frames.interval:g} ps apart, "
+            "as where frames are lost: legs end there."
+        )
     angles = ShownAngles(atoms, frames)
     plain = None if reference is None else ShownAngles(reference, reference_frames)
     if plain is not None:

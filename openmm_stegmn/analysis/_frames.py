@@ -202,6 +202,13 @@ class HybridFrames:
         return np.concatenate([[False], follows & (np.diff(self.replica) == 0)])[: len(self)]
 
     @property
+    def n_irregular(self):
+        """Places where the time between physical frames of a replica is another than the interval,
+        as where frames are lost: legs end there."""
+        same = np.diff(self.replica, prepend=-1) == 0
+        return int((~self.jumped & same & ~self.regular).sum())
+
+    @property
     def running_time(self):
         """Time with replicas one after the other, ps, ``(n_frames,)``: for plots along the run."""
         steps = np.diff(self.time, prepend=self.time[:1])

@@ -74,8 +74,6 @@ class PhysicalLegs:
     ----------
     interval : float
         Between frames, ps.
-    n_irregular : int
-        Places where the time between physical frames is another.
     """
 
     def __init__(
@@ -90,9 +88,6 @@ class PhysicalLegs:
         self.interval = frames.interval
         with_jump = frames.exact if with_jump is None else with_jump
         self._starts, self._stops = leg_ranges(frames, through_rejections, with_jump, shortest)
-        physical = ~frames.jumped
-        same = np.concatenate([[False], np.diff(frames.replica) == 0])[: len(frames)]
-        self.n_irregular = int((physical & same & ~frames.regular).sum())
 
     def __len__(self):
         return len(self._starts)

@@ -44,7 +44,7 @@ def test_irregular_times_and_replicas_begin_a_leg():
     time = [0, 1, 2, 5, 6, 7, 0, 1, 2]
     made = legs([0] * 9, time)
     assert made.ranges.tolist() == [[0, 3], [3, 6], [6, 9]]
-    assert made.interval == 1.0 and made.n_irregular == 1
+    assert made.interval == 1.0 and made.frames.n_irregular == 1
     assert [leg.replica for leg in made] == [0, 0, 1]
 
 
