@@ -122,10 +122,12 @@ def measure(kind, length, seed, name, replicas, options):
     corrected = found.corrected
     errors = {"raw": free_energy_error(found.raw.population, reference)}
     errors["corrected"] = free_energy_error(corrected.population, reference)
-    populated = reference >= 1e-3 * reference.sum()
-    widths = (corrected.high - corrected.low)[populated]
-    truth = -np.log(reference[populated] / reference.max())
-    held = (corrected.low[populated] <= truth + 1e-9) & (truth <= corrected.high[populated] + 1e-9)
+    visited = (reference >= 1e-3 * reference.sum()) & np.isfinite(corrected.energy)
+    widths = (corrected.high - corrected.low)[visited]
+    # free energies have no zero: the mean difference is none
+    truth = -np.log(reference[visited])
+    truth += (corrected.energy[visited] - truth).mean()
+    held = (corrected.low[visited] <= truth) & (truth <= corrected.high[visited])
     return {
         "md_frames": options.md_frames,
         "frames": len(analysis.frames),
@@ -137,12 +139,17 @@ def measure(kind, length, seed, name, replicas, options):
         "unknown_share": None if analysis.markov is None else analysis.markov.results.unknown_share,
         "lag_ps": None if analysis.markov is None else analysis.markov.results.lag,
         "basins": {
-            basin: {side: row[side] for side in ("raw", "corrected", "leaving")}
+            basin: {side: finite(row[side]) for side in ("raw", "corrected", "leaving")}
             for basin, row in zip(BASINS, found.basins, strict=True)
         },
         "first_sentence": summary_sentences(analysis)[0],
         "seconds": time.perf_counter() - started,
     }  # fmt: skip
+
+
+def finite(bounds):
+    """JSON has no NaN."""
+    return None if bounds is None or not np.isfinite(bounds).all() else list(bounds)
 
 
 def plain_run(options):
