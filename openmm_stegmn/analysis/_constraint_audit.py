@@ -40,7 +40,7 @@ class ConstraintAudit(AnalysisBase):
     results.pairs, results.lengths
         Constraints looked at; lengths in Å.
     results.resolution : float
-        Deviation that rounding of the coordinates in the file alone may make, relative.
+        Largest deviation that rounding of the coordinates in the file may make, relative.
 
     Raises
     ------
@@ -101,7 +101,7 @@ class ConstraintAudit(AnalysisBase):
         results.pairs, results.lengths = self._pairs, self._lengths
         shortest = self._lengths.min(initial=np.inf)
         # both ends are rounded in three directions, by half a step
-        results.resolution = float(np.sqrt(3) * results.rounding.max(initial=0.0) / shortest)
+        results.resolution = float(2 * np.sqrt(3) * results.rounding.max(initial=0.0) / shortest)
         jumped = results.origins == Origin.JUMP
         counts = np.array([(~jumped).sum(), jumped.sum()])
         with np.errstate(invalid="ignore"):

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import openmm
 from openmm import unit
+from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 
 from ..units import to_nm
 
@@ -122,7 +123,9 @@ class PotentialEnergy:
         if self._context is None:
             self._context = self._make()
         if box_vectors is not None:
-            self._context.setPeriodicBoxVectors(*to_nm(np.asarray(box_vectors, float)))
+            # MDAnalysis makes them from lengths and angles, whose rounding OpenMM may not accept.
+            vectors = to_nm(np.asarray(box_vectors, float)) * unit.nanometer
+            self._context.setPeriodicBoxVectors(*reducePeriodicBoxVectors(vectors))
         self._context.setPositions(to_nm(np.asarray(positions, float)))
         # Without constraints the context computes virtual sites, and moves nothing.
         self._context.computeVirtualSites()

@@ -154,7 +154,7 @@ def _warnings(analysis):
             kind: about["worst"] for kind, about in constraints.results.by_origin.items()
             if np.isfinite(about["worst"])
         }  # fmt: skip
-        allowed = max(1e-4, 2 * constraints.results.resolution)
+        allowed = max(1e-4, constraints.results.resolution)
         broken = [kind for kind, value in worst.items() if value > allowed]
         if broken:
             found.append(

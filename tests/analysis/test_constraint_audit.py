@@ -88,7 +88,7 @@ def test_rounding_of_xtc_is_told(tmp_path):
     read = MDAnalysis.Universe(str(tmp_path / "top.gro"), str(tmp_path / "run.xtc"))
     found = ConstraintAudit(read.atoms, pairs=PAIRS, lengths=LENGTHS).run().results
     assert found.by_origin["jumped"]["frames"] == 0 and np.isnan(found.by_origin["jumped"]["worst"])
-    assert found.resolution == pytest.approx(np.sqrt(3) * 0.005 / 1.5)
+    assert found.resolution == pytest.approx(2 * np.sqrt(3) * 0.005 / 1.5)
     assert 1e-5 < found.worst[0] < found.resolution
 
 

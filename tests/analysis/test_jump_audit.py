@@ -7,6 +7,7 @@ from openmm import app
 from synthetic import chain_positions, hybrid_frames, universe_of
 
 from openmm_stegmn.analysis import OUTSIDE, WITHIN, HybridFrames, JumpAudit, read_state_log
+from openmm_stegmn.analysis._energies import PotentialEnergy
 from openmm_stegmn.analysis._jump_tables import acceptance_table, relaxation_table
 from openmm_stegmn.units import GAS_CONSTANT
 
@@ -218,3 +219,36 @@ def test_a_reference_without_velocities_is_refused(system):
     reference = universe_of(chain_positions(np.zeros(9)), NAMES)
     with pytest.raises(ValueError, match="reference has no velocities"):
         audited(system, frames, reference=reference.atoms)
+
+
+def test_energies_of_frames_in_a_skewed_box():
+    """MDAnalysis keeps lengths and angles of the box; OpenMM wants vectors in its own form."""
+    rng = np.random.default_rng(3)
+    system = openmm.System()
+    force = openmm.NonbondedForce()
+    force.setNonbondedMethod(openmm.NonbondedForce.PME)
+    force.setCutoffDistance(0.8)
+    for charge in (1, -1, 1, -1):
+        system.addParticle(12.0)
+        force.addParticle(charge, 0.2, 0.1)
+    system.addForce(force)
+    edge = 2.0
+    vectors = edge * np.array([[1, 0, 0], [1 / 3, 2 * 2**0.5 / 3, 0], [-1 / 3, 2**0.5 / 3, 0]])
+    vectors[2, 2] = edge * 6**0.5 / 3  # truncated octahedron
+    context = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    context.setPeriodicBoxVectors(*vectors)
+    positions = chain_positions(rng.uniform(-3, 3, 3))
+    universe = universe_of(positions, NAMES)
+    found, expected = [], []
+    energy = PotentialEnergy(system)
+    for ts in universe.trajectory:
+        lengths = 10 * np.linalg.norm(vectors, axis=1)
+        cosines = [vectors[1] @ vectors[2], vectors[0] @ vectors[2], vectors[0] @ vectors[1]]
+        angles = np.rad2deg(np.arccos(np.array(cosines) / edge**2))
+        universe.dimensions = [*lengths, *angles]
+        found.append(energy(universe.atoms.positions, ts.triclinic_dimensions))
+        context.setPositions(universe.atoms.positions.astype(float) / 10)
+        expected.append(context.getState(energy=True).getPotentialEnergy()._value)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
