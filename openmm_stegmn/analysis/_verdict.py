@@ -83,7 +83,31 @@ def _first(analysis):
         jumped = _outside(analysis, JUMPED, PHYSICAL)
         if jumped:
             text += f"; frames made by jumps differ from its physical ones in {_list(jumped)}"
+    if left == JUMPED and not analysis.frames.exact:
+        biased = _biased_basins(analysis)
+        if biased:
+            text += f"; and the legs themselves say that the whole is biased: {'; '.join(biased)}"
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _biased_basins(analysis):
+    """Basins whose share is another than that of the Markov model of the legs, without doubt.
+
+    Frames of legs begin where jumps put the molecule, so they may agree with those of jumps and be
+    as wrong.
+    """
+    found = []
+    for each in analysis.free_energies:
+        for row in each.basins:
+            if row["corrected"] is None:
+                continue
+            (raw, raw_low, raw_high), (_, low, high) = row["raw"], row["corrected"]
+            if raw_low > high or raw_high < low:
+                found.append(
+                    f"{row['name']} of {each.name} has {100 * raw:.0f} % of the frames, and should "
+                    f"have {100 * low:.0f} to {100 * high:.0f} %"
+                )
+    return found
 
 
 def _legs_and_jumps(analysis):

@@ -168,3 +168,19 @@ def test_figures_of_the_same_analysis_are_the_same(biased, tmp_path):
     second = write_report(biased, tmp_path / "two.html")
     for one, two in zip(first[1:], second[1:], strict=True):
         assert one.name == two.name and one.read_bytes() == two.read_bytes()
+
+
+def test_bias_is_told_of_without_a_reference(biased):
+    """Legs that begin where bad jumps end agree with the jumps; how they go on does not."""
+    import dataclasses
+
+    alone = dataclasses.replace(biased, has_reference=False)
+    (free_energy,) = alone.free_energies
+    wrong = {"name": "αR", "raw": (0.8, 0.7, 0.9), "corrected": (0.4, 0.2, 0.6)}
+    right = {"name": "β", "raw": (0.2, 0.1, 0.3), "corrected": (0.4, 0.2, 0.6)}
+    basins = dataclasses.replace(free_energy, name="ALA 2", basins=[wrong, right])
+    first = summary_sentences(dataclasses.replace(alone, free_energies=[basins]))[0]
+    assert first.endswith(
+        "and the legs themselves say that the whole is biased: αR of ALA 2 has 80 % of the frames, "
+        "and should have 20 to 60 %."
+    )
