@@ -38,24 +38,24 @@ def test_known_distances():
 def test_equal_distributions_within_a_run_are_within_noise_at_the_nominal_rate(sizes):
     """Also where blocks differ from each other, and one kind of frame is rare."""
     rng, found = np.random.default_rng(1), []
-    for _ in range(150):
+    for _ in range(100):
         own = 0.5 * rng.normal(size=30)
         sides = (tally(rng, 30, size, own=own) for size in sizes)
         found.append(compare(compare_within, *sides).p_value)
     found = np.array(found)
-    # 5 % of 150, and four standard deviations
-    assert 0.0 < (found <= 0.05).mean() < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 150)
+    # 5 % of 100, and four standard deviations
+    assert 0.0 < (found <= 0.05).mean() < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 100)
     assert 0.4 < found.mean() < 0.6
 
 
 @pytest.mark.parametrize("numbers", [(20, 20), (12, 40)])
 def test_equal_distributions_of_two_runs(numbers):
     rng, found = np.random.default_rng(2), []
-    for _ in range(150):
+    for _ in range(100):
         sides = (tally(rng, n, 30, own=0.5 * rng.normal(size=n)) for n in numbers)
         found.append(compare(compare_apart, *sides).p_value)
     found = np.array(found)
-    assert 0.0 < (found <= 0.05).mean() < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 150)
+    assert 0.0 < (found <= 0.05).mean() < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 100)
     assert 0.4 < found.mean() < 0.6
 
 

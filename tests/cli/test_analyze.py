@@ -17,7 +17,7 @@ PDB = packaged_structure("alanine-dipeptide")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, small_model):
     settings = RunSettings(
-        model=str(small_model), length=3.0, equilibration=0.2, md_frames=4, seed=5, guard="none",
+        model=str(small_model), length=2.0, equilibration=0.2, md_frames=4, seed=5, guard="none",
         platform="Reference", backend="python",
     )  # fmt: skip
     return hybrid_run(settings, tmp_path_factory.mktemp("analyze") / "run").folder.path
