@@ -31,7 +31,7 @@ class LegMarkovModel(AnalysisBase):
     ----------
     atoms : MDAnalysis.AtomGroup
     lag : float, optional
-        ps. Default: half of the median leg, at most 10 ps.
+        ps. Default: half of the leg that the middle frame is in, at most 10 ps.
     features : str or callable
         "dihedrals", "distances", "contacts", or a function of the AtomGroup that gives an array
         ``(n_features,)``.

@@ -7,7 +7,7 @@ from MDAnalysis.analysis.results import ResultsGroup
 from ._blocks import BLOCKS, block_of_frames, blocks_like
 from ._collective import Fluctuations, RadialDistribution, SecondaryStructure
 from ._frames import HybridFrames
-from ._noise import OUTSIDE, UNKNOWN, WITHIN, Tally, compare_apart, compare_within
+from ._noise import LEAST_BLOCKS, OUTSIDE, UNKNOWN, WITHIN, Tally, compare_apart, compare_within
 from ._observables import Angles, Bonds, Dihedrals, GyrationRadius, Ramachandran
 
 #: What `OriginComparison` can compare, by name.
@@ -19,8 +19,6 @@ OBSERVABLES = {
     )
 }  # fmt: skip
 PHYSICAL, JUMPED, ALL, REFERENCE = "physical frames", "jumped frames", "all frames", "reference MD"
-# What of blocks that cannot be independent is not worth asking for.
-_LEAST_REFERENCE_BLOCKS = 8
 
 
 class FrameTallies(AnalysisBase):
@@ -130,7 +128,7 @@ class OriginComparison(FrameTallies):
         physical = ~self.hybrid_frames.jumped
         longest = min(
             physical.sum() * self.hybrid_frames.interval / n_blocks,
-            (~frames.jumped).sum() * frames.interval / _LEAST_REFERENCE_BLOCKS,
+            (~frames.jumped).sum() * frames.interval / LEAST_BLOCKS,
         )
         blocks = np.where(frames.jumped, -1, blocks_like(frames, longest))
         # Observables refer to frames of the hybrid trajectory, as the superposition does.
