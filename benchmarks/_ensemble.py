@@ -4,6 +4,8 @@ import MDAnalysis
 import numpy as np
 from MDAnalysis.analysis.dihedrals import Dihedral
 
+from openmm_stegmn.analysis import divergence
+
 
 def read_torsions(topology, trajectory):
     """Backbone torsions of alanine dipeptide, read with stock MDAnalysis.
@@ -63,18 +65,6 @@ def block_histograms(angles, keep=None, blocks=20, bins=24):
     keep = np.ones(len(cells), bool) if keep is None else keep
     parts = zip(np.array_split(cells, blocks), np.array_split(keep, blocks), strict=True)
     return np.array([np.bincount(c[k], minlength=bins * bins) for c, k in parts])
-
-
-def divergence(left, right):
-    """Jensen–Shannon divergence of two histograms in bits: 0 the same, 1 disjoint."""
-    left, right = left / left.sum(), right / right.sum()
-    return entropy((left + right) / 2) - (entropy(left) + entropy(right)) / 2
-
-
-def entropy(probabilities):
-    """Shannon entropy in bits."""
-    p = probabilities[probabilities > 0]
-    return float(-(p * np.log2(p)).sum())
 
 
 def divergence_error(left, right, resamples=300, seed=0):

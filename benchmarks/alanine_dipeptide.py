@@ -20,7 +20,6 @@ import openmm
 import torch
 from _ensemble import (
     block_histograms,
-    divergence,
     divergence_error,
     noise_floor,
     plus_minus,
@@ -29,6 +28,7 @@ from _ensemble import (
 )
 from _runs import run_hybrid, run_plain
 
+from openmm_stegmn.analysis import divergence
 from openmm_stegmn.runs import RunSettings
 
 matplotlib.use("Agg")

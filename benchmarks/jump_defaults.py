@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from _ensemble import (
     block_histograms,
-    divergence,
     divergence_error,
     plus_minus,
     populations,
@@ -24,6 +23,7 @@ from _ensemble import (
 )
 from _runs import run_hybrid, run_plain
 
+from openmm_stegmn.analysis import divergence
 from openmm_stegmn.runs import RunSettings
 
 DEFAULTS = {

@@ -23,7 +23,7 @@ from ._peptides_table import peptide_tables
 from ._protein_next import NEXT_MODELS, NextFrameJob, NextFrameSettings, run_next_frames
 from ._records import Record, RecordFile, RecordsError
 from ._sampling import run_sampling
-from ._sampling_data import training_replicas
+from ._sampling_data import reference_angles, training_replicas
 from ._sampling_models import ProposalJob
 from ._sampling_molecules import SAMPLING_MOLECULES
 from ._sampling_settings import SamplingSettings
@@ -51,11 +51,12 @@ __all__ = [
     "JointSurroundings", "MD17Job", "MD17Settings", "MissingDataError", "MoleculeSource",
     "MoleculeSurroundings", "MotionSource", "NBodySource", "NextFrameJob", "NextFrameSettings",
     "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories", "PositionErrors",
-    "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile", "RecordsError",
-    "SamplingSettings", "StateErrors", "StateJob", "StateProtocol", "StateSettings", "StateSource",
-    "benchmark_tables", "circular_mean", "circular_variance", "make_records", "md17_trajectories",
-    "measure_states", "most_neighbours", "network_options", "next_frame_tables", "peptide_system",
-    "peptide_tables", "peptide_trajectories", "predict", "proposal_table", "rigid_stick_frames",
-    "run_md17", "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables",
-    "state_tables", "superposed_molecule", "training_replicas",
+    "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile",
+    "RecordsError", "SamplingSettings", "StateErrors", "StateJob", "StateProtocol",
+    "StateSettings", "StateSource", "benchmark_tables", "circular_mean", "circular_variance",
+    "make_records", "md17_trajectories", "measure_states", "most_neighbours", "network_options",
+    "next_frame_tables", "peptide_system", "peptide_tables", "peptide_trajectories", "predict",
+    "proposal_table", "reference_angles", "rigid_stick_frames", "run_md17", "run_next_frames",
+    "run_peptides", "run_sampling", "run_states", "sampling_tables", "state_tables",
+    "superposed_molecule", "training_replicas",
 ]  # fmt: skip

@@ -95,6 +95,20 @@ def reference_torsions(
     return [read_arrays(path, about, ("torsions",))[0] for path, about in files.items()]
 
 
+def reference_angles(
+    folder, molecule: str, nanoseconds: float, replicas: int, processes: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[np.ndarray]:  # fmt: skip
+    """φ and ψ of each replica of the reference, rad, ``(n_frames, 2 n_residues)`` by turns.
+
+    Parameters and errors are those of :func:`reference_torsions`.
+    """
+    found = reference_torsions(folder, molecule, nanoseconds, replicas, processes, progress)
+    reader = TorsionReader(untrained_model(sampled_system(molecule), None))
+    both = (np.stack(reader.backbone(torsions), -1) for torsions in found)
+    return [angles.reshape(len(angles), -1) for angles in both]
+
+
 def _folder(folder, molecule):
     folder = Path(folder) / molecule
     folder.mkdir(parents=True, exist_ok=True)

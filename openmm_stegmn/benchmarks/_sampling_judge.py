@@ -4,15 +4,9 @@ import math
 
 import numpy as np
 
+from ..analysis import angle_histogram, effective_samples, free_energy_error
 from ._sampling_runs import SampledRun, TorsionReader
-from ._sampling_statistics import (
-    SlowestMode,
-    effective_angles,
-    effective_samples,
-    free_energy,
-    free_energy_error,
-    visits,
-)
+from ._sampling_statistics import SlowestMode, effective_angles, visits
 
 # Of TICA, ps
 _LAG = 10.0
@@ -81,7 +75,7 @@ class Judge:
     def _free_energies(self, torsions):
         """Of φ and ψ of each residue."""
         both = zip(*(part.T for part in self._reader.backbone(torsions)), strict=True)
-        return [free_energy(phi, psi) for phi, psi in both]
+        return [angle_histogram(phi, psi) for phi, psi in both]
 
 
 def _finite(value):

@@ -1,26 +1,8 @@
-"""Statistics of the benchmark ``sampling``: effective samples, visits, free energies."""
-
-import math
+"""Statistics of the benchmark ``sampling``: effective samples of angles, slow modes, visits."""
 
 import numpy as np
 
-_BINS = 24
-# Bins that a free energy is compared in hold at least that share of the reference.
-_LEAST = 1e-3
-
-
-def effective_samples(series: np.ndarray) -> float:
-    """Number of independent frames, by the integrated autocorrelation time (Sokal's window).
-
-    Parameters
-    ----------
-    series : ndarray, ``(n_frames,)``
-    """
-    from emcee.autocorr import integrated_time
-
-    if np.ptp(series) < 1e-9:
-        return math.nan
-    return len(series) / integrated_time(series, c=5, quiet=True).item()
+from ..analysis import effective_samples, fit_slow_modes
 
 
 def effective_angles(angles: np.ndarray) -> float:
@@ -42,14 +24,8 @@ class SlowestMode:
     """
 
     def __init__(self, references, lag: int, folds: np.ndarray):
-        from deeptime.decomposition import TICA
-
         self._folds = folds
-        self._model = TICA(lagtime=lag, dim=1)
-        for reference in references:
-            features = self._features(reference)
-            self._model.partial_fit((features[:-lag], features[lag:]))
-        self._fitted = self._model.fetch_model()
+        self._fitted = fit_slow_modes(map(self._features, references), lag, dimensions=1)
 
     def __call__(self, torsions: np.ndarray) -> np.ndarray:
         """Value in each frame."""
@@ -71,29 +47,3 @@ def visits(angles: np.ndarray, low: float, high: float) -> int:
     state = np.where(inside, 1, np.where(outside, 0, -1))
     state = state[state >= 0]
     return int((np.diff(state) > 0).sum())
-
-
-def free_energy(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Histogram over two angles, rad, ``(bins, bins)``."""
-    edges = np.linspace(-np.pi, np.pi, _BINS + 1)
-    return np.histogram2d(first, second, bins=(edges, edges))[0]
-
-
-def free_energy_error(counts: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Root mean square difference of two free energies, kT, and the share of bins left out.
-
-    Parameters
-    ----------
-    counts, reference : ndarray
-        Histograms over the same bins. Bins with less than 0.1 % of the reference do not count;
-        those that the run never visited have no free energy and are told as a share.
-    """
-    p, q = counts / counts.sum(), reference / reference.sum()
-    populated = q >= _LEAST
-    found = populated & (p > 0)
-    if not found.any():
-        return math.nan, 1.0
-    difference = np.log(p[found] / q[found])
-    # Free energies have no zero: the mean difference is none.
-    difference = difference - difference.mean()
-    return float(np.sqrt((difference**2).mean())), float(1 - found.sum() / populated.sum())

@@ -2,6 +2,7 @@
 
 import typer
 
+from ._analyze import analyze
 from ._benchmark import benchmark
 from ._evaluate import evaluate
 from ._info import info
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(train)
 app.command()(evaluate)
+app.command()(analyze)
 app.command()(info)
 app.add_typer(benchmark, name="benchmark")
 

@@ -95,6 +95,10 @@ def run(
             help="CPU threads of the network: more help when idle, stall when busy.",
         ),
     ] = 1,
+    energies: Annotated[
+        bool,
+        typer.Option("--energies", help="Write the energies of each frame to the trajectory too."),
+    ] = False,
     seed: Annotated[
         int | None, typer.Option(help="Of all random numbers.", show_default="drawn")
     ] = None,

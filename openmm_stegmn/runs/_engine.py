@@ -97,7 +97,9 @@ def hybrid_run(
         run.equilibrate()
         _begin(run, folder)
         wall_before = {}
-    reporter = HybridReporter(str(folder.trajectory), run.propagator, append=restart)
+    reporter = HybridReporter(
+        str(folder.trajectory), run.propagator, append=restart, energies=settings.energies
+    )
     # Opens the trajectory, so that one which cannot be gone on with is refused before a change.
     reporter.describeNextReport(run.simulation)
     folder.write_record(run.settings, run.identity())

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from ..atomic_files import write_atomically
-from ..systems import SetupError
+from ..systems import MolecularSystem, SetupError, build_system
+from ._prepare import system_sha256
 from ._settings import RunSettings
 
 _FORMAT = 1
@@ -114,6 +115,28 @@ class RunFolder:
             return RunSettings.from_dict(record["settings"]), record["identity"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SetupError(f"--restart: {self.record} cannot be read ({error})") from error
+
+    def rebuild_molecule(self) -> tuple[MolecularSystem, RunSettings]:
+        """The molecular system of the run, made again, and the run's settings.
+
+        Raises
+        ------
+        SetupError
+            If that cannot be done any more, or gives another system than the run had.
+        """
+        try:
+            record = json.loads(self.record.read_text())
+            settings, identity = RunSettings.from_dict(record["settings"]), record["identity"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SetupError(f"{self.record} cannot be read ({error})") from error
+        pdb, constraints = settings.pdb, settings.constraints
+        molecule = build_system(pdb, settings.forcefields, constraints=constraints)
+        if system_sha256(molecule) != identity.get("system_sha256"):
+            raise SetupError(
+                f"{self.record}: its structure and force field now make another system than the "
+                "run had (other files, or another version of OpenMM)"
+            )
+        return molecule, settings
 
     def check_same(self, settings: RunSettings, identity: dict) -> None:
         """Raise SetupError unless the run in this folder is the one described, length apart."""

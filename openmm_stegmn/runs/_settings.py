@@ -55,6 +55,8 @@ class RunSettings:
     """OpenMM platform, see :func:`~openmm_stegmn.systems.choose_platform`."""
     precision: str = "mixed"
     """Of arithmetic on a GPU: ``single``, ``mixed`` or ``double``."""
+    energies: bool = False
+    """Whether the trajectory gets the energies of each frame."""
     seed: int | None = None
     """Of all random numbers; drawn, and recorded with the run, if None."""
 

@@ -1,6 +1,7 @@
 """Hybrid simulation: the propagator that a user adds to OpenMM, and the reporter for it."""
 
 from ._backends import BACKENDS
+from ._constraints import system_constraints
 from ._errors import IncompatibleModelError
 from ._fit import check_fit
 from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, Guard
@@ -23,5 +24,6 @@ __all__ = [
     "Origin",
     "STEGMNPropagator",
     "check_fit",
+    "system_constraints",
     "system_xml",
 ]

@@ -20,6 +20,11 @@ OBSERVABLES = {
     "energy_change": (np.float64, "kJ mol-1"),
     "constraint_error": (np.float64, None),
 }
+#: The same of what is stored if it is asked for.
+ENERGIES = {
+    "potential_energy": (np.float64, "kJ mol-1"),
+    "kinetic_energy": (np.float64, "kJ mol-1"),
+}
 _PATHS = {
     "step": "particles/trajectory/position/step",
     "time": "particles/trajectory/position/time",
@@ -49,10 +54,11 @@ class H5MDFile:
             raise
         self._series = {}
         if mode == "r+":
-            names = [name for name in (*OBSERVABLES, *_PATHS) if _path(name) in self._file]
+            names = (*OBSERVABLES, *ENERGIES, *_PATHS)
+            names = [name for name in names if _path(name) in self._file]
             self._series = {name: self._file[_path(name)] for name in names}
 
-    def create(self, n_atoms, periodic, settings):
+    def create(self, n_atoms, periodic, settings, energies=False):
         """Lay out an empty trajectory.
 
         Parameters
@@ -61,6 +67,8 @@ class H5MDFile:
         periodic : bool
         settings : dict
             What made the trajectory, stored as attributes of `SETTINGS`.
+        energies : bool
+            Whether `ENERGIES` are stored too.
         """
         file = self._file
         header = file.create_group("h5md")
@@ -78,7 +86,8 @@ class H5MDFile:
         self._add("time", (), np.float64, "ps")
         if periodic:
             self._add("box", (3, 3), np.float64, "Angstrom")
-        for name, (dtype, unit) in OBSERVABLES.items():
+        observables = OBSERVABLES | (ENERGIES if energies else {})
+        for name, (dtype, unit) in observables.items():
             self._add(name, (), dtype, unit)
         self._add("velocity", (n_atoms, 3), np.float32, "Angstrom ps-1")
         self._add("position", (n_atoms, 3), np.float32, "Angstrom")
@@ -92,6 +101,11 @@ class H5MDFile:
     def settings(self):
         """The settings stored in the file, as a dictionary of plain values."""
         return {name: _plain(value) for name, value in self._file[SETTINGS].attrs.items()}
+
+    @property
+    def has_energies(self):
+        """Whether `ENERGIES` are stored."""
+        return all(name in self._series for name in ENERGIES)
 
     @property
     def n_frames(self):
@@ -123,7 +137,8 @@ class H5MDFile:
         ----------
         **values
             ``step``; ``time`` in ps; ``position`` and ``velocity`` (n_atoms, 3) in Å and Å/ps;
-            ``box`` (3, 3), vectors in rows, Å, where periodic; and each of `OBSERVABLES`.
+            ``box`` (3, 3), vectors in rows, Å, where periodic; each of `OBSERVABLES`, and of
+            `ENERGIES` where those are stored.
 
         Raises
         ------

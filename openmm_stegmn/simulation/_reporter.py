@@ -10,6 +10,7 @@ from openmm import unit
 from ..units import to_angstrom
 from ._constraints import system_constraints
 from ._h5md import H5MDFile
+from ._member import PHYSICS_GROUPS
 
 
 class HybridReporter:
@@ -37,6 +38,11 @@ class HybridReporter:
         simulation's step are dropped. If there is no file yet, a new one is begun.
     overwrite : bool
         Replace an existing file.
+    energies : bool
+        Write the potential and the kinetic energy of each frame too, as ``"potential_energy"`` and
+        ``"kinetic_energy"`` (kJ/mol, the latter of the velocities as the integrator holds them).
+        They cost one evaluation of the energy a frame. A file that is gone on with has them or not
+        as it was begun.
 
     Raises
     ------
@@ -47,7 +53,7 @@ class HybridReporter:
         other settings.
     """
 
-    def __init__(self, path, propagator, *, append=False, overwrite=False):
+    def __init__(self, path, propagator, *, append=False, overwrite=False, energies=False):
         if append and overwrite:
             raise ValueError("append and overwrite exclude each other.")
         self._path = Path(path)
@@ -60,7 +66,7 @@ class HybridReporter:
             raise FileNotFoundError(
                 f"The folder {self._path.parent} for {self._path.name} does not exist."
             )
-        self._propagator = propagator
+        self._propagator, self._energies = propagator, energies
         self._mode = "r+" if append and self._path.exists() else "w" if overwrite else "w-"
         self._file = None
         self._frames_seen = 0
@@ -88,6 +94,7 @@ class HybridReporter:
         )
         box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
         last = self._propagator.last_frame
+        energies = _energies(simulation.context) if self._file.has_energies else {}
         self._file.append(
             step=simulation.context.getStepCount(),
             time=_time(state),
@@ -98,6 +105,7 @@ class HybridReporter:
             accepted=last.accepted,
             energy_change=last.energy_change,
             constraint_error=self._propagator.constraint_error(positions),
+            **energies,
         )
 
     def close(self):
@@ -129,7 +137,8 @@ class HybridReporter:
         else:
             file = H5MDFile(self._path, self._mode)
             periodic = simulation.system.usesPeriodicBoundaryConditions()
-            file.create(simulation.system.getNumParticles(), periodic, settings)
+            n_atoms = simulation.system.getNumParticles()
+            file.create(n_atoms, periodic, settings, self._energies)
         self._file = file
         self.report(simulation, state)
 
@@ -172,6 +181,15 @@ def system_sha256(simulation):
         [atoms, np.round(masses, 3).tolist(), pairs.tolist(), np.round(lengths, 5).tolist()]
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _energies(context):
+    """What is written of the energies, without the bridge of the jumps."""
+    state = context.getState(energy=True, groups=PHYSICS_GROUPS)
+    energies = {"potential_energy": state.getPotentialEnergy()}
+    energies["kinetic_energy"] = state.getKineticEnergy()
+    in_kj = unit.kilojoule_per_mole
+    return {name: energy.value_in_unit(in_kj) for name, energy in energies.items()}
 
 
 def _time(state):

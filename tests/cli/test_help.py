@@ -11,7 +11,7 @@ from openmm_stegmn.cli import app
 def test_help_lists_the_commands():
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in ("run", "train", "info", "benchmark"):
+    for command in ("run", "train", "analyze", "info", "benchmark"):
         assert command in result.stdout
 
 

@@ -214,3 +214,26 @@ def test_place_that_cannot_be_written():
     del made.reporters[:]
     made.step(LEG + 1 - made.context.getStepCount())
     assert made.integrator.statistics.attempted == 1
+
+
+def test_energies_are_written_if_they_are_asked_for(tmp_path):
+    """Those of physics, and gone on with as the file was begun."""
+    path = tmp_path / "hybrid.h5md"
+    made = simulation(known={})
+    with HybridReporter(path, made.integrator, energies=True) as reporter:
+        made.reporters.append(reporter)
+        made.step(LEG + 1)
+    del made.reporters[:]
+    with HybridReporter(path, made.integrator, append=True) as reporter:
+        made.reporters.append(reporter)
+        made.step(2 * STEPS_PER_FRAME)
+    frames = universe(path).trajectory
+    state = made.context.getState(energy=True, groups=set(range(31)))
+    last = frames[-1].data
+    assert last["potential_energy"] == pytest.approx(state.getPotentialEnergy()._value)
+    assert last["kinetic_energy"] == pytest.approx(state.getKineticEnergy()._value)
+    energies = [float(ts.data["potential_energy"]) for ts in frames]
+    assert len(energies) == MD_FRAMES + 4 and np.isfinite(energies).all()
+    reported(tmp_path / "default.h5md", steps=LEG)
+    with h5py.File(tmp_path / "default.h5md") as file:
+        assert "potential_energy" not in file["observables"]

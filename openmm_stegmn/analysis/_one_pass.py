@@ -1,0 +1,46 @@
+"""Several analyses of a trajectory, each frame read once."""
+
+from MDAnalysis.analysis.base import AnalysisBase
+from MDAnalysis.analysis.results import Results, ResultsGroup
+
+
+class OnePass(AnalysisBase):
+    """Run analyses of one trajectory together: reading a frame takes longer than looking at it.
+
+    Parameters
+    ----------
+    analyses : list of AnalysisBase
+        Of the same trajectory; all can be run in parallel. Afterwards each has its results as after
+        a run of its own.
+    """
+
+    _analysis_algorithm_is_parallelizable = True
+
+    @classmethod
+    def get_supported_backends(cls):
+        return ("serial", "multiprocessing", "dask")
+
+    def __init__(self, analyses, **options):
+        super().__init__(analyses[0]._trajectory, **options)
+        self._analyses = analyses
+
+    def _prepare(self):
+        for number, each in enumerate(self._analyses):
+            each.results = self.results[f"of_{number}"] = Results()
+            each.n_frames = self.n_frames
+            each._prepare()
+
+    def _single_frame(self):
+        for each in self._analyses:
+            each._ts, each._frame_index = self._ts, self._frame_index
+            each._single_frame()
+
+    def _get_aggregator(self):
+        aggregators = [each._get_aggregator().merge for each in self._analyses]
+        return ResultsGroup(lookup={f"of_{n}": merge for n, merge in enumerate(aggregators)})
+
+    def _conclude(self):
+        for number, each in enumerate(self._analyses):
+            each.results = self.results[f"of_{number}"]
+            each.n_frames = self.n_frames
+            each._conclude()

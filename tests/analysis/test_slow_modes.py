@@ -1,0 +1,35 @@
+"""Effective samples and slow modes of known series."""
+
+import math
+
+import numpy as np
+import pytest
+
+from openmm_stegmn.analysis import effective_samples, fit_slow_modes
+
+
+def relaxing(n, memory, seed=0):
+    """A series whose autocorrelation falls by a factor each frame."""
+    noise = np.random.default_rng(seed).normal(size=n)
+    series = np.zeros(n)
+    for frame in range(1, n):
+        series[frame] = memory * series[frame - 1] + noise[frame]
+    return series
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
+def test_effective_samples_of_a_known_series(memory):
+    n = 50_000
+    expected = n * (1 - memory) / (1 + memory)
+    assert effective_samples(relaxing(n, memory)) == pytest.approx(expected, rel=0.2)
+    assert math.isnan(effective_samples(np.zeros(100)))
+
+
+def test_slow_modes_of_pieces():
+    """The slow one of two mixed series, from pieces; those too short for the lag do not matter."""
+    slow, fast = relaxing(30_000, 0.99), relaxing(30_000, 0.2, seed=1)
+    slow /= slow.std()
+    mixed = np.stack([slow + fast, slow - 2 * fast], axis=1)
+    pieces = [*np.split(mixed, 300), mixed[:3]]
+    mode = fit_slow_modes(pieces, 5, 1).transform(mixed)[:, 0]
+    assert abs(np.corrcoef(mode, slow)[0, 1]) > 0.99
