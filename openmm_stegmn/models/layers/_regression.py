@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 # Relative to the mean square of the features, each scaled to unit size.
 _RIDGES = tuple(10.0**power for power in range(-9, 1))
+# Of fewer windows than weights larger ones too, up to where next to nothing is predicted: a large
+# molecule has many weights, and what is noise in each adds up along its chain.
+_LARGE_RIDGES = (*_RIDGES, *(10.0**power for power in range(1, 6)))
 
 
 class LagRegression(nn.Module):
@@ -128,9 +131,11 @@ def held_out_regression(features: Tensor, target: Tensor) -> Tensor:
     if len(features) >= features.shape[1]:
         return held_out_solution(*((f.T @ f, f.T @ t) for f, t in rows))
     (fitted, known), (held, asked) = rows
-    weights = [_scaled_regression(fitted, known, ridge) for ridge in _RIDGES]
+    weights = (_scaled_regression(fitted, known, ridge) for ridge in _LARGE_RIDGES)
     errors = torch.stack([(held @ each - asked).square().sum(0) for each in weights])
-    return _best_of(errors, lambda ridge: _scaled_regression(features, target, ridge))
+    return _best_of(
+        errors, _LARGE_RIDGES, lambda ridge: _scaled_regression(features, target, ridge)
+    )
 
 
 def _scaled_regression(features, target, ridge):
@@ -139,12 +144,12 @@ def _scaled_regression(features, target, ridge):
     return ridge_regression(features / scale, target, ridge) / scale[:, None]
 
 
-def _best_of(errors, solve):
+def _best_of(errors, ridges, solve):
     """For each target, the weights with the ridge of the least error."""
     best = errors.argmin(0)
     weights = None
     for number in best.unique().tolist():
-        solution = solve(_RIDGES[number])
+        solution = solve(ridges[number])
         weights = solution if weights is None else torch.where(best == number, solution, weights)
     return weights
 
@@ -170,7 +175,7 @@ def held_out_solution(fitted, held) -> Tensor:
     """
     both = [a + b for a, b in zip(fitted, held, strict=True)]
     errors = torch.stack([_error(_solve(*fitted, ridge), *held) for ridge in _RIDGES])
-    return _best_of(errors, lambda ridge: _solve(*both, ridge))
+    return _best_of(errors, _RIDGES, lambda ridge: _solve(*both, ridge))
 
 
 def _solve(gram, moment, ridge):
