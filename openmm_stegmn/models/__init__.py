@@ -3,7 +3,7 @@
 from . import baselines, proposal, state_models, stegmn, stegmn_paper
 from ._context import MoleculeContext
 from ._files import FORMAT_VERSION, ModelFileError, load_model, packaged_models, save_model
-from ._interface import Proposal, TrajectoryModel
+from ._interface import Proposal, TrajectoryModel, check_frame
 from ._lags import log_lag
 from ._registry import MODELS, build_model, register
 from ._rotor_symmetry import rotor_folds
@@ -13,8 +13,9 @@ from .proposal import TorsionProposal
 from .state_models import StateModel
 
 __all__ = [
-    "FORMAT_VERSION", "MODELS", "STATE_NETWORKS", "ModelFileError", "ModelSpec", "MoleculeContext",
-    "Proposal", "StateModel", "StateNetwork", "TorsionProposal", "TrajectoryModel", "baselines",
-    "build_model", "load_model", "log_lag", "packaged_models", "proposal", "register",
-    "rotor_folds", "save_model", "state_models", "stegmn", "stegmn_paper",
+    "FORMAT_VERSION", "MODELS", "STATE_NETWORKS", "ModelFileError", "ModelSpec",
+    "MoleculeContext", "Proposal", "StateModel", "StateNetwork", "TorsionProposal",
+    "TrajectoryModel", "baselines", "build_model", "check_frame", "load_model", "log_lag",
+    "packaged_models", "proposal", "register", "rotor_folds", "save_model", "state_models",
+    "stegmn", "stegmn_paper",
 ]  # fmt: skip

@@ -171,10 +171,12 @@ class TrajectoryModel(nn.Module, ABC):
             frame, rotation = self.draw_jump(window, base, noise)
         frames, rotations = [frame], [rotation]
         for _ in range(1, self.horizon):
+            check_frame(frame, base)
             window = torch.cat([window[..., 1:, :, :], frame.to(window).unsqueeze(-3)], -3)
             frame, turned = self.jump(window, frame)
             frames.append(frame)
             rotations.append(turned @ rotations[-1])
+        check_frame(frame, base)
         return torch.stack(frames, -3), torch.stack(rotations, -4)
 
     def forward(self, window: Tensor) -> Tensor:
@@ -201,6 +203,18 @@ class TrajectoryModel(nn.Module, ABC):
     def take_auxiliary_loss(self) -> Tensor | None:
         """What training adds to the loss of the last evaluation, once; None where there is none."""
         return None
+
+
+def check_frame(frame: Tensor, base: Tensor) -> None:
+    """Raise ValueError unless a model's frame has the shape of the one that it moves.
+
+    Another shape might broadcast, to all atoms on one spot.
+    """
+    if frame.shape != base.shape:
+        raise ValueError(
+            f"The model made a frame of shape {tuple(map(int, frame.shape))}, expected "
+            f"{tuple(map(int, base.shape))}."
+        )
 
 
 def unmoved(base: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from typing import Final
 import torch
 from torch import nn
 
+from ..models import check_frame
 from ..units import ANGSTROM_PER_NM
 from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge
 
@@ -40,13 +41,8 @@ class JumpCall(nn.Module):
     def forward(self, window, base, noise):
         """See ``TrajectoryModel.jumps``; the frame is `jump_frames` intervals ahead."""
         frames, turned = self.model.jumps(window, base, noise)
-        frame, rotations = frames[-1], turned[-1]
-        if frame.shape != base.shape:  # which might broadcast to all atoms on one spot
-            raise ValueError(
-                f"The model made a frame of shape {tuple(map(int, frame.shape))}, expected "
-                f"{tuple(map(int, base.shape))}."
-            )
-        return frame, rotations
+        check_frame(frames[-1], base)
+        return frames[-1], turned[-1]
 
 
 class JumpBridge(TurningBridge):
