@@ -1,6 +1,7 @@
-"""The tutorial, from a PDB file to a hybrid run, at its smallest."""
+"""The tutorials at their smallest."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +40,23 @@ def test_own_protein(tmp_path, without_hydrogens):
     universe = mda.Universe(str(folder / "prepared.pdb"), str(folder / "hybrid.h5md"))
     assert len(universe.trajectory) > 10
     assert (folder / "mine.training" / "learning_curve.png").is_file()
+
+
+def test_exact_sampling(tmp_path):
+    found = subprocess.run(
+        [sys.executable, ROOT / "examples" / "exact_sampling.py", "--picoseconds", "20"],
+        cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert "exact jumps; guard metropolis (4 tries" in found.stdout
+    assert "jumps beside legs, Ramachandran: " in found.stdout
+    shares = [float(share) for share in re.findall(r"αR (\S+) ± \S+ from 10 blocks", found.stdout)]
+    assert len(shares) == 2 and all(0 <= share <= 1 for share in shares)
+    topology = str(tmp_path / "topology.pdb")
+    exact = mda.Universe(topology, str(tmp_path / "exact.h5md"))
+    origins = [step.data["origin"] for step in exact.trajectory]
+    # Ten legs of four frames, each with a jump
+    assert len(origins) == 50 and origins.count(1) == 10
+    # Plain dynamics as long as the legs
+    assert len(mda.Universe(topology, str(tmp_path / "plain.xtc")).trajectory) == 40

@@ -37,7 +37,7 @@ def test_extras_exist(marker):
 
 def test_all_extras_in_the_table_exist():
     named = set(re.findall(r'^\| `"\.\[(\w+)\]"`', README, re.MULTILINE))
-    assert named == set(PROJECT["optional-dependencies"]) - {"test"}
+    assert named == set(PROJECT["optional-dependencies"]) - {"docs", "test"}
 
 
 def test_run_command_starts_this_program():

@@ -15,7 +15,7 @@ class DegreesOfFreedom:
 
     Parameters
     ----------
-    masses : ndarray (n_atoms,)
+    masses : ndarray, ``(n_atoms,)``
         Da. Atoms without mass have no degrees of freedom.
     pairs : ndarray (n_constraints, 2), int
     centre_at_rest : bool
@@ -39,7 +39,7 @@ class DegreesOfFreedom:
 
         Parameters
         ----------
-        positions : ndarray (n_atoms, 3)
+        positions : ndarray, ``(n_atoms, 3)``
             Any unit.
         box : ndarray (3,), optional
             Edges of a rectangular box, for constraints across its walls.
