@@ -26,6 +26,7 @@ templates_path = ["_templates"]
 
 html_theme = "mdanalysis_sphinx_theme"
 html_title = f"{project} {release}"
+html_theme_options = {"logo_only": False}  # the name of the project too
 html_copy_source = False
 
 autodoc_typehints = "none"  # docstrings state types, with shapes and units
@@ -82,6 +83,13 @@ def link_files(app, doctree):
             break
 
 
+def keep_sentences(app, what, name, obj, options, lines):
+    """Let napoleon take no sentence with a colon for "type: description"."""
+    if what in ("attribute", "property"):
+        lines.insert(0, "")
+
+
 def setup(app):
     """Called by Sphinx."""
     app.connect("doctree-read", link_files, priority=100)  # before downloads are collected
+    app.connect("autodoc-process-docstring", keep_sentences, priority=100)  # before napoleon
