@@ -85,8 +85,8 @@ def link_files(app, doctree):
 
 def keep_sentences(app, what, name, obj, options, lines):
     """Let napoleon take no sentence with a colon for "type: description"."""
-    if what in ("attribute", "property"):
-        lines.insert(0, "")
+    if what in ("attribute", "property") and lines and ":" in lines[0]:
+        lines.insert(0, "\\ ")  # nothing, in reStructuredText
 
 
 def setup(app):
