@@ -1,6 +1,6 @@
 """T4 lysozyme in implicit solvent: an own OpenMM run, and models trained on it.
 
-L99A with p-xylene from openmmtools (2,621 atoms, ff96 and GAFF, OBC1), hydrogen mass repartitioning
+L99A with p-xylene from openmmtools (2,621 atoms, ff96 and GAFF, OBC2), hydrogen mass repartitioning
 with steps of 4 fs, a frame every ps. The run is written in pieces, each whole before its
 checkpoint; started again, it goes on after the last. Models are trained by ``openmm-stegmn train``
 for frame intervals of 1 and 10 ps; told are its table, seconds and memory. With a GPU:
@@ -10,8 +10,9 @@ for frame intervals of 1 and 10 ps; told are its table, seconds and memory. With
 
 and without one, whether it works at all:
 
-    python benchmarks/t4_lysozyme.py --nanoseconds 0.024 --piece 8 --intervals 1 --steps 4 \\
-        --history 2 --batch-size 2 --hidden 8
+    python benchmarks/t4_lysozyme.py --nanoseconds 0.0015 --piece 0.5 --recorded 0.052 \\
+        --minimisation 10 --intervals 0.052 --steps 4 --history 2 --batch-size 2 --hidden 8 \\
+        --free-jumps 2 --results t4.json
 """
 
 import argparse
@@ -27,7 +28,7 @@ from training_memory import peak
 from openmm_stegmn import load_model
 
 RESULTS = Path(__file__).parent / "results" / "t4_lysozyme.json"
-INTERVAL, STEP, TEMPERATURE = 1.0, 0.004, 300.0  # ps, ps, K
+STEP, TEMPERATURE = 0.004, 300.0  # ps, K
 
 
 def main():
@@ -50,7 +51,9 @@ def parse():
     parser.add_argument("--results", default=str(RESULTS))
     parser.add_argument("--nanoseconds", type=float, default=5.0)
     parser.add_argument("--piece", type=float, default=500.0, help="ps in a file")
+    parser.add_argument("--recorded", type=float, default=1.0, help="ps between frames")
     parser.add_argument("--equilibration", type=float, help="ps; by default a tenth of the run")
+    parser.add_argument("--minimisation", type=int, default=0, help="iterations; 0: all there are")
     parser.add_argument("--platform", default="CPU")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--intervals", default="1,10", help="ps")
@@ -58,6 +61,7 @@ def parse():
     parser.add_argument("--steps", default="100")
     parser.add_argument("--batch-size", default="16")
     parser.add_argument("--hidden", default="32")
+    parser.add_argument("--free-jumps", default="100")
     parser.add_argument("--threads", default="2")
     return parser.parse_args()
 
@@ -73,14 +77,14 @@ def simulate(folder, options):
     if done:
         simulation.loadCheckpoint(str(checkpoint(files[done - 1])))
     else:
-        simulation.minimizeEnergy(maxIterations=500)  # of a minimised structure; it comes with it
+        simulation.minimizeEnergy(maxIterations=options.minimisation)
         simulation.context.setVelocitiesToTemperature(TEMPERATURE * unit.kelvin, 1)
         first = options.equilibration or 100 * options.nanoseconds
         simulation.step(round(first / STEP))
     start = time.perf_counter()
     for file in files[done:]:
         file.unlink(missing_ok=True)
-        reporter = app.XTCReporter(str(file), round(INTERVAL / STEP))
+        reporter = app.XTCReporter(str(file), round(options.recorded / STEP))
         simulation.reporters = [reporter]
         simulation.step(round(options.piece / STEP))
         simulation.reporters = []
@@ -102,7 +106,9 @@ def prepare(folder, platform):
     """The simulation; topology and System are written into the folder."""
     from openmmtools.testsystems import LysozymeImplicit  # slow to import
 
-    made = LysozymeImplicit(constraints=app.HBonds, hydrogenMass=4 * unit.dalton)
+    made = LysozymeImplicit(
+        constraints=app.HBonds, hydrogenMass=4 * unit.dalton, implicitSolvent=app.OBC2
+    )
     with open(folder / "top.pdb", "w") as file:
         app.PDBFile.writeFile(made.topology, made.positions, file)
     (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(made.system))
@@ -122,7 +128,7 @@ def train(folder, files, interval, options):
         "--system", "system.xml", *(w for file in files for w in ("--trajectory", file.name)),
         "--frame-interval", str(interval), "--history", options.history, "--steps", options.steps,
         "--batch-size", options.batch_size, "--option", f"hidden={options.hidden}",
-        "--free-jumps", "100", "--device", options.device, "--threads", options.threads,
+        "--free-jumps", options.free_jumps, "--device", options.device, "--threads", options.threads,
         "--temperature", str(TEMPERATURE), "--output", model, "--overwrite",
     ]  # fmt: skip
     own, whole, seconds = peak(command, folder)

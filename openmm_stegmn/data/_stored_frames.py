@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Bytes that are copied from a mapped file before the system is told that its pages need not stay
-_RELEASED_AFTER = 100_000_000
+# Bytes of pages that are read from a mapped file before the system is told that they need not
+# stay, and bytes about a frame that it maps beside it
+_RELEASED_AFTER, _AROUND = 200_000_000, 65_536
 
 
 class StoredFrames:
@@ -29,7 +30,7 @@ class StoredFrames:
         self.pieces = list(pieces)
         self._ends = np.cumsum([len(piece) for piece in self.pieces])
         mappings = {id(found): found for found in map(_mapping, self.pieces) if found is not None}
-        self._mappings, self._copied = list(mappings.values()), 0
+        self._mappings, self._mapped = list(mappings.values()), 0
 
     def __len__(self):
         return int(self._ends[-1])
@@ -55,7 +56,7 @@ class StoredFrames:
         for number, piece in enumerate(self.pieces):
             here = of == number
             found[here] = piece[numbers[here] - (self._ends[number] - len(piece))]
-        self._release(found.nbytes)
+        self._release(found.nbytes + _AROUND * len(numbers))
         return torch.from_numpy(found).to(index.device).reshape(*index.shape, *self.shape[1:])
 
     def split(self, size: int):
@@ -82,10 +83,10 @@ class StoredFrames:
             pieces += part.pieces if isinstance(part, StoredFrames) else [part.numpy()]
         return StoredFrames(pieces)
 
-    def _release(self, copied):
-        self._copied += copied
-        if self._copied > _RELEASED_AFTER:
-            self._copied = 0
+    def _release(self, mapped):
+        self._mapped += mapped
+        if self._mapped > _RELEASED_AFTER:
+            self._mapped = 0
             for mapping in self._mappings:
                 if hasattr(mmap, "MADV_DONTNEED"):
                     mapping.madvise(mmap.MADV_DONTNEED)

@@ -86,7 +86,10 @@ def _approach(body, parts, base, turns, target, true, stiffness, iterations):
         moment[:, : body.n_bonds] += stiffness * (true - turns)
         diagonal = normal.diagonal(dim1=1, dim2=2)
         diagonal += (damping * diagonal.mean(1)).unsqueeze(1)
-        tried = turns + torch.linalg.solve(normal, moment)[:, : body.n_bonds]
+        # Where rounding leaves no factor the step is no good, and the next is damped more.
+        factor, _ = torch.linalg.cholesky_ex(normal)
+        step = torch.cholesky_solve(moment.unsqueeze(-1), factor).squeeze(-1)
+        tried = turns + step[:, : body.n_bonds]
         moved, new = place(tried)
         better = new < cost
         turns = torch.where(better[:, None], tried, turns)

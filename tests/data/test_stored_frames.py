@@ -108,10 +108,11 @@ def test_pages_of_the_file_are_given_back(tmp_path):
     """They would add up to the whole file."""
     size = 400_000_000
     windows, before, most = mapped_windows(size, tmp_path), resident("RssFile"), 0
-    for index in torch.arange(0, len(windows), 5).split(1000):
+    spread = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:20_000]
+    for index in spread.split(500):
         assert (windows.take(index)[1] == 1).all()
         most = max(most, resident("RssFile") - before)
-    assert most < size / 2
+    assert most < size * 0.7
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
