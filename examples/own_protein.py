@@ -4,7 +4,7 @@
     python examples/own_protein.py --pdb mine.pdb --picoseconds 5000 --steps 4000 \\
         --batch-size 256 --hidden 64 --platform CUDA
 
-The defaults show how it goes, not how far: 200 ps and 400 steps of a small network make a model
+The defaults show how it goes, not how far: 100 ps and 200 steps of a small network make a model
 that is hardly worth using, and the verdict says so. For one that is, take nanoseconds, the defaults
 of ``openmm-stegmn train`` (4,000 steps of 256 windows, hidden 64) and a GPU.
 """
@@ -49,7 +49,7 @@ def main():
     simulation.step(round(options.picoseconds / 10 / 0.002))  # equilibration
     frames = round(options.picoseconds / INTERVAL)
     trajectory = record_trajectory(simulation, frames, frame_interval=INTERVAL)
-    unseen = record_trajectory(simulation, frames // 2, frame_interval=INTERVAL)
+    unseen = record_trajectory(simulation, frames // 2, frame_interval=INTERVAL, source="later")
     print(f"2. simulated {options.picoseconds * 1.5:g} ps")
 
     # 3. Train on the first part; a fifth of it is held out.
@@ -95,10 +95,10 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pdb", default=str(packaged_structure("tetraalanine")))
     parser.add_argument("--output", default="own-protein", help="folder")
-    parser.add_argument("--picoseconds", type=float, default=200.0, help="to train on")
-    parser.add_argument("--steps", type=int, default=400, help="of training")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--hidden", type=int, default=32, help="width of the network")
+    parser.add_argument("--picoseconds", type=float, default=100.0, help="to train on")
+    parser.add_argument("--steps", type=int, default=200, help="of training")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--hidden", type=int, default=16, help="width of the network")
     parser.add_argument("--platform", default="CPU", help="of OpenMM: CPU, CUDA, OpenCL, ...")
     parser.add_argument("--threads", type=int, default=2, help="of the network on the CPU")
     return parser.parse_args()

@@ -50,7 +50,9 @@ def record_training_data(
     return WindowSet.from_trajectories([trajectory.frames], history)
 
 
-def record_trajectory(simulation, n_frames: int, *, frame_interval: float) -> Trajectory:
+def record_trajectory(
+    simulation, n_frames: int, *, frame_interval: float, source: str = "simulation"
+) -> Trajectory:
     """Run a simulation, and return its frames, for :func:`~openmm_stegmn.training_runs.train_on`.
 
     Molecules are as the integrator moves them: whole, and without jumps at the side of a box.
@@ -59,6 +61,8 @@ def record_trajectory(simulation, n_frames: int, *, frame_interval: float) -> Tr
     ----------
     simulation, n_frames, frame_interval
         See :func:`record_training_data`.
+    source : str
+        What the trajectory is called in errors, and in the provenance of models.
 
     Raises
     ------
@@ -90,4 +94,4 @@ def record_trajectory(simulation, n_frames: int, *, frame_interval: float) -> Tr
                 f"minimise and equilibrate first, or take a shorter step"
             )
         frame[:] = to_angstrom(positions)
-    return Trajectory(torch.from_numpy(frames), frame_interval, "simulation")
+    return Trajectory(torch.from_numpy(frames), frame_interval, source)
