@@ -128,8 +128,9 @@ def train(folder, files, interval, options):
         "--system", "system.xml", *(w for file in files for w in ("--trajectory", file.name)),
         "--frame-interval", str(interval), "--history", options.history, "--steps", options.steps,
         "--batch-size", options.batch_size, "--option", f"hidden={options.hidden}",
-        "--free-jumps", options.free_jumps, "--device", options.device, "--threads", options.threads,
-        "--temperature", str(TEMPERATURE), "--output", model, "--overwrite",
+        "--free-jumps", options.free_jumps, "--device", options.device,
+        "--threads", options.threads, "--temperature", str(TEMPERATURE), "--output", model,
+        "--overwrite",
     ]  # fmt: skip
     own, whole, seconds = peak(command, folder)
     provenance = load_model(folder / model).spec.provenance
