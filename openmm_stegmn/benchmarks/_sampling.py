@@ -15,6 +15,9 @@ from ._sampling_molecules import FRAME_INTERVAL, LABEL, SAMPLING_MOLECULES, bloc
 from ._sampling_runs import PLAIN, TorsionReader, sample
 from ._sampling_settings import SamplingSettings
 
+# ps, of the runs that are compared
+_EQUILIBRATION = 100.0
+
 _BENCHMARK = "sampling"
 
 
@@ -147,7 +150,7 @@ class _Run:
         hybrid = RunSettings(
             pdb=str(packaged_structure(self.molecule)), model=self.model, guard="metropolis",
             md_frames=settings.md_frames, jumps=settings.jumps, tries=settings.tries,
-            platform=settings.platform, equilibration=100.0, seed=1000 * (self.seed + 1),
+            platform=settings.platform, equilibration=_EQUILIBRATION, seed=1000 * (self.seed + 1),
         )  # fmt: skip
         run = sample(hybrid, self.kind, settings.seconds, self.reader)
         return Record(*self.key, None, None, 0.0, self.identity, self.judge(run))

@@ -8,6 +8,7 @@ import pytest
 from openmm_stegmn.benchmarks import (
     SAMPLING_MOLECULES,
     SamplingSettings,
+    _sampling,
     _sampling_data,
     run_sampling,
     sampling_tables,
@@ -18,15 +19,16 @@ from openmm_stegmn.benchmarks._sampling_runs import TorsionReader
 from openmm_stegmn.models import load_model
 
 SMALL = SamplingSettings(
-    molecules=("tetraalanine",), seeds=1, seconds=1.0, tries=2, platform="Reference",
-    reference_ns=0.03, replicas=1, training_ns=0.02, steps=2, device="cpu",
+    molecules=("tetraalanine",), seeds=1, seconds=0.5, tries=2, platform="Reference",
+    reference_ns=0.015, replicas=1, training_ns=0.01, steps=2, device="cpu",
 )  # fmt: skip
 
 
 @pytest.fixture
 def short(monkeypatch):
     """Replicas of 10 ps, hardly equilibrated."""
-    monkeypatch.setattr(_sampling_data, "_EQUILIBRATION", 0.2)
+    for module in (_sampling, _sampling_data):
+        monkeypatch.setattr(module, "_EQUILIBRATION", 0.2)
     about = dataclasses.replace(
         SAMPLING_MOLECULES["tetraalanine"], turned=0.5, batch_size=8, replica_ns=0.01
     )
@@ -45,7 +47,7 @@ def test_trains_what_is_not_packaged(short, tmp_path):
     models = [load_model(tmp_path / "tetraalanine" / r.details["model"]) for r in trained]
     assert [model.block for model in models] == [None, 6]
     assert [model.sha256 for model in models] == [r.details["model_sha256"] for r in trained]
-    assert models[0].spec.provenance["nanoseconds"] == trained[0].details["nanoseconds"] == 0.02
+    assert models[0].spec.provenance["nanoseconds"] == trained[0].details["nanoseconds"] == 0.01
     assert all(r.details["attempted"] > 0 for r in records[3:])
     assert [r.settings["model_sha256"] for r in records[3:]] == [m.sha256 for m in models]
     tables = sampling_tables(records)
