@@ -1,16 +1,16 @@
 """How well every constrained length is kept, by frame and by what made the frame."""
 
 import numpy as np
-from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import ResultsGroup
 from MDAnalysis.lib.distances import calc_bonds
 
 from ..simulation import Origin, system_constraints
 from ..units import to_angstrom
+from ._frame_analysis import FrameAnalysis
 from ._frames import HybridFrames
 
 
-class ConstraintAudit(AnalysisBase):
+class ConstraintAudit(FrameAnalysis):
     """Deviation of each constrained length from what it should be.
 
     Parameters
@@ -47,12 +47,6 @@ class ConstraintAudit(AnalysisBase):
     ValueError
         If constraints are not given, or are of other atoms than the universe has.
     """
-
-    _analysis_algorithm_is_parallelizable = True
-
-    @classmethod
-    def get_supported_backends(cls):
-        return ("serial", "multiprocessing", "dask")
 
     def __init__(
         self, atoms, system=None, *, pairs=None, lengths=None, frames=None, **options

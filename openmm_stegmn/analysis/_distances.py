@@ -4,13 +4,14 @@ All take mean tallies ``(..., n_members * n)`` of two sides, members one after t
 ``(..., n_members)``.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Distance:
+class Distance(ABC):
     """A distance between mean tallies of two sides.
 
     Attributes
@@ -31,17 +32,17 @@ class Distance:
         """What tells whether there is a difference, ``(...)``."""
         return self.squared(*self._split(left, right, pooled)).mean(-1)
 
+    @abstractmethod
     def between(self, left, right):
         """Of two arrays ``(..., n_members, n)``: ``(..., n_members)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def squared(self, left, right, pooled):
         """The same of two sides and of all frames together, quadratic in their difference.
 
         Its mean, unlike that of the other, is the same for any noise of the same variance, however
         skewed by bins that hold a frame or none: what is tested is this one.
         """
-        raise NotImplementedError
 
     def _split(self, *sides):
         return (side.reshape(*side.shape[:-1], self.n_members, -1) for side in sides)

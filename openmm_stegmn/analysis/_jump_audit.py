@@ -3,12 +3,12 @@
 import numpy as np
 import openmm
 from MDAnalysis.analysis.align import rotation_matrix
-from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import ResultsGroup
 
 from ..simulation import system_xml
 from ._blocks import block_of_frames
 from ._energies import PotentialEnergy, energies_at
+from ._frame_analysis import FrameAnalysis
 from ._frames import HybridFrames
 from ._jump_tables import acceptance_table, relaxation_table, temperature_tables
 from ._kinetic_groups import KineticGroups
@@ -16,7 +16,7 @@ from ._kinetic_groups import KineticGroups
 _MOST_FRAMES_SINCE = 20
 
 
-class JumpAudit(AnalysisBase):
+class JumpAudit(FrameAnalysis):
     """Look at jumps, and at what comes after them.
 
     Temperatures are those of atoms by equipartition, constraints taken into account: of each
@@ -81,12 +81,6 @@ class JumpAudit(AnalysisBase):
         If the system is of other atoms, or the reference has no velocities.
     """
 
-    _analysis_algorithm_is_parallelizable = True
-
-    @classmethod
-    def get_supported_backends(cls):
-        return ("serial", "multiprocessing", "dask")
-
     def __init__(
         self, atoms, system=None, *, reference=None, log=None, temperature=None, frames=None,
         reference_frames=None, centre_at_rest=None, **options,
@@ -105,7 +99,6 @@ class JumpAudit(AnalysisBase):
             self._groups = KineticGroups(atoms, system, centre_at_rest)
         self._since = np.minimum(self.hybrid_frames.since_jump, _MOST_FRAMES_SINCE)
         self._blocks = block_of_frames(self.hybrid_frames)
-        self._reference = None
         if reference is not None and self._groups is not None:
             self._reference = JumpAudit(
                 reference, system, temperature=temperature, frames=reference_frames,
@@ -120,18 +113,6 @@ class JumpAudit(AnalysisBase):
 
     def _has_velocities(self):
         return bool(self._trajectory.n_frames) and self._trajectory[0].has_velocities
-
-    @property
-    def before(self):
-        """Analyses of the reference, which have to run before this one."""
-        return [] if self._reference is None else [self._reference]
-
-    def run(self, *arguments, **options):
-        """Go through all of the reference, then through the trajectory, with the same backend."""
-        kept = {name: options[name] for name in ("backend", "n_workers") if name in options}
-        for each in self.before:
-            each.run(**kept)
-        return super().run(*arguments, **options)
 
     def _prepare(self):
         self._last = None

@@ -1,13 +1,13 @@
 """A Markov state model of the legs, and what it makes of the whole trajectory."""
 
 import numpy as np
-from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import ResultsGroup
 
 from ._blocks import block_of_frames
 from ._discretise import discretise
 from ._extras import optional
 from ._features import make_features
+from ._frame_analysis import FrameAnalysis
 from ._frames import HybridFrames
 from ._free_energy import angle_edges, free_energy_of, weighted_histograms
 from ._lag_checks import check_lags
@@ -17,7 +17,7 @@ from ._markov_estimate import estimate, interval
 _LONGEST_DEFAULT_LAG = 10.0  # ps
 
 
-class LegMarkovModel(AnalysisBase):
+class LegMarkovModel(FrameAnalysis):
     """Stationary distribution and timescales from the physical legs alone.
 
     Legs are ordinary dynamics whatever started them. Transitions within legs are therefore those of
@@ -83,12 +83,6 @@ class LegMarkovModel(AnalysisBase):
     ImportError
         If deeptime is not installed.
     """
-
-    _analysis_algorithm_is_parallelizable = True
-
-    @classmethod
-    def get_supported_backends(cls):
-        return ("serial", "multiprocessing", "dask")
 
     def __init__(
         self, atoms, lag=None, *, features="dihedrals", n_states=None, dimensions=None,

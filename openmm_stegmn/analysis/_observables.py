@@ -1,5 +1,7 @@
 """What is compared between frames: each observable adds up over the frames of a block."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from MDAnalysis.lib.distances import calc_angles, calc_bonds, calc_dihedrals
 
@@ -11,7 +13,7 @@ _SHORTEST_BOND, _LONGEST_BOND, _BOND_WIDTH = 0.6, 3.0, 0.005
 _GYRATION_BINS = 600
 
 
-class Observable:
+class Observable(ABC):
     """An observable of a group of atoms.
 
     Attributes
@@ -29,6 +31,7 @@ class Observable:
     size: int
     distance: Distance
 
+    @abstractmethod
     def tally(self, positions, box):
         """What one frame adds, ``(size,)``.
 
@@ -39,7 +42,6 @@ class Observable:
         box : ndarray (6,) or None
             As of MDAnalysis.
         """
-        raise NotImplementedError
 
 
 class _Histograms(Observable):

@@ -1,10 +1,11 @@
 """Several analyses of a trajectory, each frame read once."""
 
-from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import Results, ResultsGroup
 
+from ._frame_analysis import FrameAnalysis
 
-class OnePass(AnalysisBase):
+
+class OnePass(FrameAnalysis):
     """Run analyses of one trajectory together: reading a frame takes longer than looking at it.
 
     Parameters
@@ -13,12 +14,6 @@ class OnePass(AnalysisBase):
         Of the same trajectory; all can be run in parallel. Afterwards each has its results as after
         a run of its own.
     """
-
-    _analysis_algorithm_is_parallelizable = True
-
-    @classmethod
-    def get_supported_backends(cls):
-        return ("serial", "multiprocessing", "dask")
 
     def __init__(self, analyses, **options):
         super().__init__(analyses[0]._trajectory, **options)

@@ -1,11 +1,11 @@
 """Frames that jumps made beside those of physics, and both beside plain molecular dynamics."""
 
 import numpy as np
-from MDAnalysis.analysis.base import AnalysisBase
 from MDAnalysis.analysis.results import ResultsGroup
 
 from ._blocks import BLOCKS, block_of_frames, blocks_like
 from ._collective import Fluctuations, RadialDistribution, SecondaryStructure
+from ._frame_analysis import FrameAnalysis
 from ._frames import HybridFrames
 from ._noise import LEAST_BLOCKS, OUTSIDE, UNKNOWN, WITHIN, Tally, compare_apart, compare_within
 from ._observables import Angles, Bonds, Dihedrals, GyrationRadius, Ramachandran
@@ -21,7 +21,7 @@ OBSERVABLES = {
 PHYSICAL, JUMPED, ALL, REFERENCE = "physical frames", "jumped frames", "all frames", "reference MD"
 
 
-class FrameTallies(AnalysisBase):
+class FrameTallies(FrameAnalysis):
     """Sums of observables over the frames of each block, physical and jumped frames apart.
 
     Parameters
@@ -38,12 +38,6 @@ class FrameTallies(AnalysisBase):
         Of all observables, one after the other; second axis: physical, jumped.
     results.frames : ndarray (n_blocks, 2)
     """
-
-    _analysis_algorithm_is_parallelizable = True
-
-    @classmethod
-    def get_supported_backends(cls):
-        return ("serial", "multiprocessing", "dask")
 
     def __init__(self, atoms, observables, blocks, jumped, **options):
         super().__init__(atoms.universe.trajectory, **options)
@@ -115,7 +109,7 @@ class OriginComparison(FrameTallies):
         chosen = make_observables(atoms, observables)
         blocks = block_of_frames(frames, n_blocks)
         super().__init__(atoms, chosen, blocks, frames.jumped, **options)
-        self.hybrid_frames, self._reference = frames, None
+        self.hybrid_frames = frames
         if reference is not None:
             reference = reference.atoms
             _check_same_atoms(atoms, reference)
@@ -134,18 +128,6 @@ class OriginComparison(FrameTallies):
         # Observables refer to frames of the hybrid trajectory, as the superposition does.
         observables = [_on_atoms(each, reference) for each in self._observables]
         self._reference = FrameTallies(reference, observables, blocks, frames.jumped)
-
-    @property
-    def before(self):
-        """Analyses of the reference, which have to run before this one."""
-        return [] if self._reference is None else [self._reference]
-
-    def run(self, *arguments, **options):
-        """Go through all of the reference, then through the trajectory, with the same backend."""
-        kept = {name: options[name] for name in ("backend", "n_workers") if name in options}
-        for each in self.before:
-            each.run(**kept)
-        return super().run(*arguments, **options)
 
     def _conclude(self):
         sums, frames = self.results.sums, self.results.frames

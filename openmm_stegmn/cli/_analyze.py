@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from pathlib import Path
 from typing import Annotated
@@ -75,7 +74,8 @@ def analyze(
     Prints tables, and writes a report as one HTML file with each figure as SVG beside it. What is
     there of it is replaced.
     """
-    with warnings_on_one_line(), _quiet_readers(), told(lambda: "interrupted"):
+    with warnings_on_one_line(), told(lambda: "interrupted"):
+        _quiet_readers()
         paths = [_trajectory_of(path) for path in trajectory]
         target = report or _report_beside(trajectory[0])
         with messages.status("reading") as status:
@@ -208,9 +208,10 @@ def _print(analysis) -> None:
         output.print(table)
 
 
-@contextlib.contextmanager
 def _quiet_readers():
-    """Without what MDAnalysis tells of topologies and time steps that are not used."""
+    """Leave out what MDAnalysis tells of topologies and time steps that are not used.
+
+    Until the end of the ``warnings_on_one_line`` that this is called in.
+    """
     warnings.filterwarnings("ignore", module="MDAnalysis")
     warnings.filterwarnings("ignore", message="Reader has no dt information")
-    yield

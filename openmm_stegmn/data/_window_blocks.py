@@ -1,11 +1,12 @@
 """Windows a block at a time: what least squares goes through."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from ._windows import WindowSet
+from ._windows import WindowSet, superpose_windows
 
 # Windows in a block, and atoms in all their frames
 _SIZE, _ATOMS = 1_000, 1_000_000
@@ -81,6 +82,10 @@ class WindowBlocks:
     def changed(self, change: Callable) -> "WindowBlocks":
         """The same windows, each block passed through a function of windows and targets."""
         return WindowBlocks(lambda number: change(*self.take(number)), self.numbers, self.size)
+
+    def superposed(self, weights: Tensor) -> "WindowBlocks":
+        """The same windows with all frames superposed on their last; see `superpose_windows`."""
+        return self.changed(partial(superpose_windows, weights=weights))
 
     def evenly(self, count: int) -> "WindowBlocks":
         """At most so many of the windows, evenly spaced over the whole."""

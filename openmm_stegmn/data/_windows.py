@@ -120,15 +120,18 @@ class WindowSet:
 
 
 def superpose_windows(windows: Tensor, targets: Tensor, weights: Tensor):
-    """Superpose every frame of a window, and its target, on the window's last frame.
+    """Superpose every frame of a window, and what follows it, on the window's last frame.
 
     Parameters
     ----------
     windows : Tensor, ``(n, T, n_atoms, 3)``
-    targets : Tensor, ``(n, n_atoms, 3)``
+    targets : Tensor, ``(n, n_atoms, 3)`` or ``(n, P, n_atoms, 3)``
+        The next frame, or P of them.
     weights : Tensor, ``(n_atoms,)``
         Masses, or a selection.
     """
     last = windows[:, -1:]
-    moved = superpose(torch.cat([windows, targets[:, None]], 1), last, weights.to(windows))
-    return moved[:, :-1], moved[:, -1]
+    following = targets.reshape(len(targets), -1, *last.shape[2:])
+    moved = superpose(torch.cat([windows, following], 1), last, weights.to(windows))
+    history = windows.shape[1]
+    return moved[:, :history], moved[:, history:].reshape(targets.shape)

@@ -65,7 +65,8 @@ class CartesianRegression(TrajectoryModel):
 
     def jump(self, window: Tensor, base: Tensor):
         """Add the predicted displacement to ``base``; nothing is constrained."""
-        window = self._align(window, window[..., -1:, :, :])
+        if self.superposed:
+            window = superpose(window, window[..., -1:, :, :], self.context.masses.to(window))
         if self.mode == "full":
             n, lags = self.spec.n_atoms, self.spec.history
             rows = window.reshape(window.shape[:-3] + (lags * n, 3))
@@ -82,7 +83,7 @@ class CartesianRegression(TrajectoryModel):
         """Least squares over all windows."""
         if self.mode == "shared":
             equations = SharedRegression(self.spec.history - 1)
-            for window, target in windows.changed(self._aligned):
+            for window, target in self._aligned(windows):
                 past = window[:, :-1] - window[:, -1:]
                 features = past.permute(0, 2, 3, 1).reshape(-1, self.spec.history - 1)
                 equations.add(features, (target - window[:, -1]).reshape(-1))
@@ -96,7 +97,7 @@ class CartesianRegression(TrajectoryModel):
         n, lags, device = self.spec.n_atoms, self.spec.history, self.weights.device
         gram = torch.zeros(lags * n, lags * n, dtype=torch.float64, device=device)
         moment = torch.zeros(lags * n, n, dtype=torch.float64, device=device)
-        for window, target in windows.changed(self._aligned):
+        for window, target in self._aligned(windows):
             last = window[:, -1]
             centred = window - last.mean(1)[:, None, None]
             y = centred.reshape(-1, lags * n, 3).transpose(1, 2).reshape(-1, lags * n).double()
@@ -110,14 +111,8 @@ class CartesianRegression(TrajectoryModel):
                 moved, moment[:, atom] - moment[own, atom], self.ridge
             ).to(self.weights)
 
-    def _aligned(self, windows, targets):
-        last = windows[:, -1]
-        return self._align(windows, last[:, None]), self._align(targets, last)
-
-    def _align(self, frames, reference):
-        if not self.superposed:
-            return frames
-        return superpose(frames, reference, self.context.masses.to(frames))
+    def _aligned(self, windows):
+        return windows.superposed(self.context.masses) if self.superposed else windows
 
 
 @register("torsion-linear", mode="extrapolate")

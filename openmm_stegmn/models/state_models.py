@@ -231,16 +231,12 @@ class StateModel(TrajectoryModel):
             windows = windows.changed(lambda window, target: (window, target.unsqueeze(1)))
         if self.superposed:
             self.rigid_motion.fit(self.context.body, windows)
-            windows = windows.changed(self._superposed)
+            windows = windows.superposed(self.context.masses)
         sample = windows.evenly(min(_FITTED, _FITTED_ATOMS // self.spec.n_atoms + 1))
         states, targets = sample.changed(lambda w, following: (w[:, -2:], following)).join()
         velocity = states[:, 1:] - states[:, :1]
         self.speed.copy_(velocity.square().sum(-1).mean().sqrt().clamp_min(_SLOW))
         self.network.fit(states[:, 1:], velocity, targets)
-
-    def _superposed(self, windows, targets):
-        last, masses = windows[:, -1:], self.context.masses.to(windows)
-        return superpose(windows, last, masses), superpose(targets, last, masses)
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """That of the network, times its weight."""

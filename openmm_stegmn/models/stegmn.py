@@ -131,16 +131,12 @@ class STEGMN(TrajectoryModel):
         """Set the linear part by least squares, and the scales; training continues from there."""
         if self.superposed:
             self.rigid_motion.fit(self.context.body, windows)
-            windows = windows.changed(self._superposed)
+            windows = windows.superposed(self.context.masses)
         self.mechanism.fit(self.context, windows)
         pairs = self.spec.n_atoms * min(self.neighbours, self.spec.n_atoms - 1)
         step = max(1, len(windows) // min(_WINDOWS, _PAIRS // pairs + 1))
         sample, _ = windows[::step].join()
         self.network.invariants.calibrate(sample, neighbour_table(sample[:, -1], self.neighbours))
-
-    def _superposed(self, windows, targets):
-        last, masses = windows[:, -1:], self.context.masses.to(windows)
-        return superpose(windows, last, masses), superpose(targets, last[:, 0], masses)
 
 
 def _check(spec, kinematics, hidden, heads, radial):

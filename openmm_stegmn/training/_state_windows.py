@@ -1,6 +1,7 @@
 """States of particles and the frames that follow them: what state networks are trained on."""
 
 import copy
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ class States(NamedTuple):
     graph: ParticleGraph
 
 
-class Surroundings(nn.Module):
+class Surroundings(nn.Module, ABC):
     """What networks are told of the particles of a window: features of nodes, and their graph.
 
     Subclasses hold what does not change as buffers, and define :meth:`forward`.
@@ -32,6 +33,7 @@ class Surroundings(nn.Module):
     node_features: int
     edge_features: int
 
+    @abstractmethod
     def forward(self, x: Tensor, v: Tensor, window: Tensor) -> tuple[Tensor, ParticleGraph]:
         """Features ``(B, N, F)``, and the graph of the last states.
 
@@ -41,7 +43,6 @@ class Surroundings(nn.Module):
         window : Tensor, ``(B,)``
             Numbers of the windows.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -99,3 +99,14 @@ def test_superpose_windows_on_a_selection():
     windows, targets = superpose_windows(frames[:, :4], frames[:, 4], weights)
     torch.testing.assert_close(windows, frames[:, :4], atol=1e-10, rtol=0)
     torch.testing.assert_close(targets, frames[:, 4], atol=1e-10, rtol=0)
+
+
+def test_superpose_windows_with_several_frames_to_come():
+    """Each as if it were the only one."""
+    frames = torch.randn(2, 6, 5, 3, generator=torch.Generator().manual_seed(1)).double()
+    windows, targets = superpose_windows(frames[:, :4], frames[:, 4:], torch.ones(5))
+    assert targets.shape == (2, 2, 5, 3)
+    for number in range(2):
+        same, target = superpose_windows(frames[:, :4], frames[:, 4 + number], torch.ones(5))
+        torch.testing.assert_close(windows, same)
+        torch.testing.assert_close(targets[:, number], target)

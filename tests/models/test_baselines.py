@@ -5,7 +5,7 @@ import pytest
 import torch
 from molecules import alkane, random_walk
 
-from openmm_stegmn.data import WindowBlocks
+from openmm_stegmn.data import WindowBlocks, superpose_windows
 from openmm_stegmn.mechanics import wrap_angle
 from openmm_stegmn.models import build_model
 
@@ -78,8 +78,7 @@ def test_full_regression_is_ridge_regression_atom_by_atom(superposed):
     windows, targets = windows_of(frames, history)
     model.fit(WindowBlocks.of(windows, targets))
     if superposed:
-        last = windows[:, -1]
-        windows, targets = model._align(windows, last[:, None]), model._align(targets, last)
+        windows, targets = superpose_windows(windows, targets, model.context.masses)
     for atom in range(4):
         here = windows[:, -1, atom]
         features = (windows - here[:, None, None]).flatten(1, 2).transpose(1, 2).reshape(-1, 12)

@@ -1,5 +1,7 @@
 """The interface of state networks, and their names."""
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from ..layers import ParticleGraph
@@ -20,7 +22,7 @@ def state_network(name: str):
     return add
 
 
-class StateNetwork(nn.Module):
+class StateNetwork(nn.Module, ABC):
     """States of particles in, the frames that follow out: an architecture with no units.
 
     Positions and velocities of the last T states, features of nodes and of edges go in; P frames
@@ -101,9 +103,9 @@ class StateNetwork(nn.Module):
         frames, velocities = self.predict(x - origin, v, h, graph.batched(len(x)), **decoding)
         return frames + origin, velocities
 
+    @abstractmethod
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """What :meth:`forward` gives, for states near the origin and a graph ``(B, N, K)``."""
-        raise NotImplementedError
 
     def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
         """Set what least squares gives, of networks that are ``closed_form``.
