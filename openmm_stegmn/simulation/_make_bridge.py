@@ -4,6 +4,7 @@ import warnings
 
 import torch
 
+from ._any_device import trace_for_any_device
 from ._jump_bridge import JumpBridge, JumpCall
 from ._move_bridge import MoveBridge, TrialsCall
 from ._part_bridge import PartBridge, PeriodicBridge
@@ -49,8 +50,7 @@ def scripted_bridge(model, embedding, tries=None, substeps=1):
             DensityCall: lambda: (base, draw(n_bonds), torch.ones(n_bonds)),
         }
         traced = [
-            torch.jit.trace(call(model), inputs[call](), check_trace=False)
-            for call in _calls(tries, substeps)
+            trace_for_any_device(call(model), inputs[call]()) for call in _calls(tries, substeps)
         ]
         return torch.jit.script(_bridge(traced, model, embedding, tries, substeps))
 

@@ -8,6 +8,7 @@ import torch
 
 from ..models.networks import StateNetwork
 from ._best import KeepBest
+from ._graphed_loss import GraphedLoss
 from ._loop import fit_with
 from ._state_windows import StateWindows
 from ._stop_early import StopEarly
@@ -66,6 +67,7 @@ class StateTask(lightning.LightningModule):
         super().__init__()
         self.model, self.config = model, config
         self.windows, self.validation = windows, validation
+        self.training_loss = GraphedLoss(model, self._loss_of_all)
 
     def on_fit_start(self):
         """Move the frames to where the network is."""
@@ -84,6 +86,9 @@ class StateTask(lightning.LightningModule):
 
     def training_step(self, index, _):
         """Mean square deviation of all frames, and what the network adds."""
+        return self.training_loss(index)
+
+    def _loss_of_all(self, index):
         states, following = self.windows.take(index)
         frames, _ = self.model(*states)
         loss = (frames - following[:, -frames.shape[1] :]).square().mean()
