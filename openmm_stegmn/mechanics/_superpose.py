@@ -1,5 +1,7 @@
 """Best superposition of one configuration on another, differentiable and finite everywhere."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -33,11 +35,8 @@ def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 def nearest_rotation(covariance: Tensor) -> Tensor:
     """Rotation R that maximises the trace of Rᵀ C, for C = Σ w target mobileᵀ ``(..., 3, 3)``."""
     with torch.no_grad():
-        # LAPACK raises on NaN. The positions that it came from stay NaN, for whoever checks them.
-        u, _, vh = torch.linalg.svd(torch.nan_to_num(covariance.double()))
-        sign = torch.linalg.det(u @ vh)
-        u = torch.cat([u[..., :2], u[..., 2:] * sign[..., None, None]], -1)
-        rotation = (u @ vh).to(covariance.dtype)
+        # The positions that it came from stay NaN, for whoever checks them.
+        rotation = _maximiser(torch.nan_to_num(covariance.double())).to(covariance.dtype)
     if not (torch.is_grad_enabled() and covariance.requires_grad):
         return rotation
     # At the optimum Σ w (R mobile) × target = 0: the overlap R Cᵀ is symmetric. One Newton step for
@@ -53,9 +52,85 @@ def nearest_rotation(covariance: Tensor) -> Tensor:
         limits = torch.finfo(covariance.dtype)
         small = limits.eps**0.75 * trace.abs() + limits.tiny**0.5
         symmetric = (overlap + overlap.transpose(-1, -2)) / 2
-        compliance = torch.linalg.inv(trace * eye - symmetric + small * eye)
+        compliance = _inverse(trace * eye - symmetric + small * eye)
     step = (compliance @ torque.unsqueeze(-1)).squeeze(-1)
     return rotation_matrix(step - step.detach()) @ rotation
+
+
+def _quaternion_form(c: Tensor) -> Tensor:
+    """Symmetric K ``(..., 4, 4)`` with qᵀ K q = trace of Rᵀ C for the rotation R of a unit
+    quaternion q (Horn 1987)."""
+    xx, xy, xz = c[..., 0, 0], c[..., 1, 0], c[..., 2, 0]
+    yx, yy, yz = c[..., 0, 1], c[..., 1, 1], c[..., 2, 1]
+    zx, zy, zz = c[..., 0, 2], c[..., 1, 2], c[..., 2, 2]
+    rows = [
+        xx + yy + zz, yz - zy, zx - xz, xy - yx,
+        yz - zy, xx - yy - zz, xy + yx, zx + xz,
+        zx - xz, xy + yx, yy - xx - zz, yz + zy,
+        xy - yx, zx + xz, yz + zy, zz - xx - yy,
+    ]  # fmt: skip
+    return torch.stack(rows, -1).unflatten(-1, [4, 4])
+
+
+def _leading_vector(symmetric: Tensor) -> Tensor:
+    """Unit eigenvector ``(..., 4)`` of the largest eigenvalue of ``(..., 4, 4)``: one of them, if
+    there are more.
+
+    By squaring again and again, 24 times: eigenvalues that differ by a millionth of the largest are
+    told apart, and nothing has to be decided on the way.
+    """
+    eye = torch.eye(4, dtype=symmetric.dtype, device=symmetric.device)
+    bound = (symmetric * symmetric).sum([-2, -1], keepdim=True).sqrt()
+    # Tiny, for no atoms at all
+    power = symmetric + (bound + 1e-300) * eye
+    for _ in range(6):
+        trace = power.diagonal(dim1=-2, dim2=-1).sum(-1)
+        power = power / trace.unsqueeze(-1).unsqueeze(-1)
+        for _ in range(4):
+            power = torch.matmul(power, power)
+    largest = power.diagonal(dim1=-2, dim2=-1).argmax(-1).unsqueeze(-1).unsqueeze(-1)
+    column = torch.take_along_dim(power, largest, -1).squeeze(-1)
+    return column / (column * column).sum(-1, keepdim=True).sqrt()
+
+
+def _from_quaternion(q: Tensor) -> Tensor:
+    """Rotation ``(..., 3, 3)`` of a unit quaternion, real part first."""
+    w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
+    rows = [
+        w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z,
+    ]  # fmt: skip
+    return torch.stack(rows, -1).unflatten(-1, [3, 3])
+
+
+def _script(function):
+    with warnings.catch_warnings():
+        # TorchScript is deprecated, but it is what a TorchForce takes.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.script(function)
+
+
+# Scripted, so that what is traced on the CPU still chooses where it runs.
+@_script
+def _maximiser(covariance: Tensor) -> Tensor:
+    """Rotation that maximises the trace of Rᵀ C, of double precision and finite."""
+    if not covariance.is_cuda:
+        u, _, vh = torch.linalg.svd(covariance)
+        sign = torch.linalg.det(torch.matmul(u, vh))
+        u = torch.cat([u[..., :2], u[..., 2:] * sign.unsqueeze(-1).unsqueeze(-1)], -1)
+        return torch.matmul(u, vh)
+    # On GPUs decompositions are slow, and wait for what they find: a graph cannot hold them.
+    return _from_quaternion(_leading_vector(_quaternion_form(covariance)))
+
+
+def _inverse(matrix):
+    """Inverse ``(..., 3, 3)`` by cross products, which do not stop a GPU to see whether there is
+    one."""
+    size = matrix.abs().amax((-2, -1), keepdim=True)
+    a, b, c = (matrix / size).unbind(-2)
+    columns = torch.stack([torch.linalg.cross(*two) for two in ((b, c), (c, a), (a, b))], -1)
+    return columns / (size * (a * columns[..., 0]).sum(-1)[..., None, None])
 
 
 def superpose(frames: Tensor, reference: Tensor, weights: Tensor) -> Tensor:

@@ -136,7 +136,9 @@ def train(
 
 def _callbacks(config, folder, progress):
     # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
-    found = [WeightAveraging(use_buffers=False, avg_fn=partial(_average, config.average_decay))]
+    found = [
+        WeightAveraging(use_buffers=False, multi_avg_fn=partial(_average, config.average_decay))
+    ]
     if config.patience is not None:
         found.append(StopEarly(config.patience))
     if progress:
@@ -174,10 +176,13 @@ def _task(model):
     return TorsionTask if model.trained_on_torsions else PositionTask
 
 
+@torch.no_grad()
 def _average(decay, averaged, current, count):
     # As young as the training is, so that the weights it started from are soon forgotten
-    young = (1 + count) / (10 + count)
-    return averaged.lerp(current, 1 - torch.clamp(young, max=decay))
+    share = 1 - torch.clamp((1 + count) / (10 + count), max=decay)
+    change = torch._foreach_sub(current, averaged)
+    torch._foreach_mul_(change, share)
+    torch._foreach_add_(averaged, change)
 
 
 @torch.no_grad()

@@ -54,7 +54,7 @@ class ProposalTask(JumpTask):
         return len(self.model.lags)
 
     def example(self, windows, index):
-        """Windows of the model, turns and logarithms of times ``(n, ...)`` of some numbers."""
+        """Windows of the model, turns, logarithms of times, and noise, each ``(n, ...)``."""
         count = len(windows)
         # At equilibrium, the frame itself is what follows: its torsions, given its shape.
         lags = torch.tensor([lag or 0 for lag in self.model.lags], device=index.device)
@@ -68,15 +68,15 @@ class ProposalTask(JumpTask):
         frames = windows.frames[windows.starts[index % count][:, None] + steps * windows.stride]
         window, body = frames[:, :-1], self.model.context.body
         turns = wrap_angle(body.torsions(frames[:, -1]) - body.torsions(window[:, -1]))
-        return window, turns, self.log_lags.to(window)[chosen]
+        noise = torch.randn(len(window), generator=self.random).to(window)
+        return window, turns, self.log_lags.to(window)[chosen], noise
 
-    def loss(self, window, turns, lag):
+    def loss(self, window, turns, lag, noise):
         """Mean of minus the logarithm of the density, for each bond that turns.
 
-        Relative to an even density on the circle: of n equal positions of a rotor, an even one has
-        minus log n.
+        Blocks are drawn by the noise. Relative to an even density on the circle: of n equal
+        positions of a rotor, an even one has minus log n.
         """
-        noise = torch.randn(len(window), generator=self.random).to(window)
         block = self.model.draw_block(noise)
         density = self.model.log_density(window, turns, block, lag)
         return -density.sum() / block.sum() - math.log(2 * math.pi)

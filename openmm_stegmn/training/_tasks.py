@@ -9,6 +9,7 @@ from torch import nn
 from ..data import WindowSet
 from ..mechanics import superpose
 from ._config import TrainingConfig
+from ._graphed_loss import GraphedLoss
 from ._memory import bytes_of_window
 
 # Windows that the scale of a loss is measured on, and how many at a time.
@@ -66,6 +67,7 @@ class JumpTask(lightning.LightningModule, ABC):
         super().__init__()
         self.model, self.config = model, config
         self.windows, self.validation = windows, validation
+        self.training_loss = self._whole_loss
         device = model.context.masses.device
         with torch.no_grad():
             sample = windows.subset(windows.at_most(_SAMPLE, _SAMPLE_ATOMS))
@@ -90,6 +92,11 @@ class JumpTask(lightning.LightningModule, ABC):
         if self.validation is not None:
             self.validation = self.validation.to(self.device)
 
+    def on_train_start(self):
+        """Capture the loss, if a step is one evaluation: gradients of several do not add up."""
+        if self.trainer.world_size == 1 and self.trainer.accumulate_grad_batches == 1:
+            self.training_loss = GraphedLoss(self.model, self._whole_loss)
+
     def bytes_of_window(self) -> int:
         """What a window takes in training, for its gradients, on the device of the model."""
         device, state = self.model.context.masses.device, {}
@@ -103,12 +110,13 @@ class JumpTask(lightning.LightningModule, ABC):
 
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""
-        loss = self.loss(*self.example(self.windows, index))
-        auxiliary = self.model.take_auxiliary_loss()
-        if auxiliary is not None:
-            loss = loss + auxiliary
+        loss = self.training_loss(*self.example(self.windows, index))
         self.log("loss", loss, prog_bar=True, logger=False)
         return loss
+
+    def _whole_loss(self, *example):
+        loss, auxiliary = self.loss(*example), self.model.take_auxiliary_loss()
+        return loss if auxiliary is None else loss + auxiliary
 
     def validation_step(self, index, _):
         """Loss of validation windows."""
@@ -127,9 +135,12 @@ class JumpTask(lightning.LightningModule, ABC):
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""
         config = self.config
+        # a step of one launch
+        fused = {"fused": True} if self.device.type == "cuda" else {}
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
+            **fused,
+        )  # fmt: skip
         # OneCycleLR divides by zero if its first phase, here a tenth, is one step long.
         total = max(config.steps, 20)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -6,7 +6,7 @@ import torch
 from MDAnalysis.analysis import align
 from molecules import alkane, random_rotation
 
-from openmm_stegmn.mechanics import best_rotation, superpose
+from openmm_stegmn.mechanics import _superpose, best_rotation, superpose
 
 
 def random_frames(n_atoms=9, seed=0, noise=0.4):
@@ -72,3 +72,23 @@ def test_superpose_fits_on_the_selection_alone():
     mobile[:4] = target[:4] @ random_rotation(3).T + 2
     moved = superpose(mobile, target, weights)
     torch.testing.assert_close(moved[:4], target[:4], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("flat", [0, 1, 2, 3])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_way_of_gpus_is_as_good_as_singular_values(flat, sign):
+    """In the plane, on a line, at a point, and mirrored: as the trace of Rᵀ C, and a rotation."""
+    mobile, target, _ = random_frames()
+    mobile[:, 3 - flat :] = 0
+    covariance = sign * target.T @ mobile
+    rotation = _superpose._from_quaternion(
+        _superpose._leading_vector(_superpose._quaternion_form(covariance))
+    )
+    torch.testing.assert_close(rotation @ rotation.T, torch.eye(3, dtype=torch.float64))
+    assert torch.linalg.det(rotation).item() == pytest.approx(1)
+    best = _superpose._maximiser(covariance)
+    assert (rotation * covariance).sum().item() == pytest.approx(
+        (best * covariance).sum().item(), rel=1e-12, abs=1e-12
+    )
+    if flat < 2:
+        torch.testing.assert_close(rotation, best, atol=1e-9, rtol=0)
