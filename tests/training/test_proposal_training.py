@@ -128,7 +128,7 @@ def test_pairs_are_of_all_times_and_both_directions(stride):
     windows = WindowSet.from_trajectories(frames, history=3, stride=stride)
     task = ProposalTask(untrained(), windows, TrainingConfig())
     count, numbers = len(windows), torch.arange(6 * len(windows))
-    starts, turns, lags = task.example(windows, numbers)
+    starts, turns, lags, _ = task.example(windows, numbers)
     torsions = task.model.context.body.torsions
     seen = set()
     for number, start, turn, lag in zip(numbers, starts, turns, lags, strict=True):
@@ -149,7 +149,7 @@ def test_pairs_are_of_all_times_and_both_directions(stride):
 
 def test_times_are_told_as_the_density_is_asked_for_them(windows):
     task = ProposalTask(untrained(), windows, TrainingConfig())
-    _, _, lags = task.example(windows, len(windows) * torch.arange(3))
+    _, _, lags, _ = task.example(windows, len(windows) * torch.arange(3))
     assert torch.equal(lags, torch.stack([log_lag(lag) for lag in LAGS]))
 
 

@@ -127,7 +127,7 @@ def test_examples_are_windows_and_what_comes_after_them(stride):
     task = ProposalTask(model, windows, TrainingConfig())
     count = len(windows)
     numbers = torch.arange(4 * count)
-    shown, turns, log_lags = task.example(windows, numbers)
+    shown, turns, log_lags, _ = task.example(windows, numbers)
     torsions = model.context.body.torsions
     seen = set()
     for number, window, turn, time in zip(numbers.tolist(), shown, turns, log_lags, strict=True):
