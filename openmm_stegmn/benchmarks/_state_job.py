@@ -78,7 +78,7 @@ class StateJob:
     @property
     def identity(self):
         """What decides the numbers beside the key."""
-        return self.source.identity | {
+        return self._data().identity | {
             "frames": self.frames,
             "network": STATE_MODELS[self.model].network,
             "config": network_options(self.source, self.model, self.frames),
@@ -99,7 +99,9 @@ class StateJob:
     @property
     def training(self):
         """How the network is trained."""
-        return state_training(self.source.benchmark, self.seed, **self.settings.training)
+        return state_training(
+            self.source.benchmark, self.model, self.seed, **self.settings.training
+        )
 
     def check(self):
         """Raise ValueError if there are too few windows or they do not suit the network."""
@@ -119,14 +121,15 @@ class StateJob:
         with torch.random.fork_rng(devices=[0] if device == "cuda" else []):
             torch.manual_seed(self.seed)
             model = self.build(windows)
-            epochs = train_states(
+            epochs, validation = train_states(
                 model, windows["training"], windows["validation"], self.training, device=device
             )
         seconds, test = time.perf_counter() - start, windows["test"]
         batch_size = 4 * self.training.batch_size
         errors = measure_states(model, test, device, batch_size)
         details = {
-            "a_mse": errors.mean, "by_frame": errors.by_frame, "epochs": epochs, "device": device,
+            "a_mse": errors.mean, "by_frame": errors.by_frame, "epochs": epochs,
+            "validation": validation, "device": device,
             "parameters": sum(p.numel() for p in model.parameters()),
         }  # fmt: skip
         for count in self._decoded():
@@ -139,7 +142,7 @@ class StateJob:
 
     def windows(self) -> dict[str, StateWindows]:
         """What it is trained and measured on."""
-        model, source = STATE_MODELS[self.model], self.source
+        model, source = STATE_MODELS[self.model], self._data()
         ahead = source.steps_ahead(self.frames, model.discretisation)
         past = source.steps_back(self.frames, self.frames) if model.trajectory else (0,)
         return source.windows(self.seed, past, ahead)
@@ -153,6 +156,10 @@ class StateJob:
         return STATE_MODELS[self.model].cls(
             surroundings.node_features, surroundings.edge_features, **options
         )
+
+    def _data(self):
+        source = self.source
+        return source.from_every_start() if STATE_MODELS[self.model].every_start else source
 
     def _decoded(self):
         model = STATE_MODELS[self.model]

@@ -18,12 +18,22 @@ class BenchmarkNetwork:
     """Which frames it is trained on and judged by: those of the whole way, or the last ones."""
     trajectory: bool = False
     """Whether it reads as many states as it predicts frames."""
+    training: dict = field(default_factory=dict)
+    """What is not as published, of :class:`~openmm_stegmn.training.StateTrainingConfig`."""
+    every_start: bool = False
+    """Whether it is trained on windows from every frame of the training trajectories."""
 
     @property
     def cls(self):
         """The network's class."""
         return STATE_NETWORKS[self.network]
 
+
+_STILL = {"vector_scale": 0.0}
+_ONE_CYCLE = {
+    "one_cycle": True, "average_decay": 0.998, "learning_rate": 1e-3, "epochs": 3000,
+    "patience": None,
+}  # fmt: skip
 
 #: Names are those of the papers; EGNO's ablations say which of features, positions and velocities
 #: are still convolved in time.
@@ -49,6 +59,13 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "egno-xv": BenchmarkNetwork("egno", {"convolved": ("x", "v")}),
     "egno-hx": BenchmarkNetwork("egno", {"convolved": ("h", "x")}),
     "eghno": BenchmarkNetwork("eghno"),
+    # ours: no vectors mixed in time before training; then trained in another way too; then on all
+    # that the same training trajectories hold
+    "egno-still": BenchmarkNetwork("egno", _STILL),
+    "egno-one-cycle": BenchmarkNetwork("egno", _STILL, training=_ONE_CYCLE),
+    "egno-all-windows": BenchmarkNetwork(
+        "egno", _STILL, training=_ONE_CYCLE | {"epochs": 150}, every_start=True
+    ),
 }
 
 _TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")
@@ -127,6 +144,7 @@ def network_options(source, name: str, frames: int) -> dict:
     return options
 
 
-def state_training(benchmark: str, seed: int, **changes) -> StateTrainingConfig:
-    """How networks are trained in a benchmark: as published, but for the changes."""
-    return StateTrainingConfig(**PROTOCOLS[benchmark].training | changes, seed=seed)
+def state_training(benchmark: str, name: str, seed: int, **changes) -> StateTrainingConfig:
+    """How a network is trained in a benchmark: as published, but for its own and these changes."""
+    own = STATE_MODELS[name].training
+    return StateTrainingConfig(**PROTOCOLS[benchmark].training | own | changes, seed=seed)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..training import choose_device
-from ._state_models import STATE_MODELS, state_training
+from ..training import StateTrainingConfig, choose_device
+from ._state_models import STATE_MODELS
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class StateSettings:
         for count in self.decode:
             if count < 1:
                 raise ValueError(f"decode must be at least 1 frame, got {count}")
-        state_training("nbody", 0, **self.training)
-
+        StateTrainingConfig(**self.training)
         choose_device(self.device)
 
     @property

@@ -3,7 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -47,6 +47,16 @@ class StateSource(ABC):
             If there are fewer than asked for, or states before the first frame.
         """
 
+    def from_every_start(self) -> "StateSource":
+        """The same with training windows from every frame of the training data that has room.
+
+        Raises
+        ------
+        ValueError
+            If windows begin where others have set them to begin.
+        """
+        raise ValueError(f"{self.benchmark}: where training windows begin is part of the data")
+
     @property
     def constraints(self) -> tuple:
         """Disjoint pairs of particles at a fixed distance, of which networks may make use."""
@@ -85,6 +95,8 @@ class NBodySource(StateSource):
     test: int = 2000
     settings: ChargedParticleSettings = field(default_factory=ChargedParticleSettings)
     start: int = 30
+    every_start: bool = False
+    """Whether training windows begin at every frame up to that, which all others begin at."""
 
     benchmark, reach = "nbody", 10
     label, molecule = "Coulomb", "charged particles"
@@ -97,7 +109,11 @@ class NBodySource(StateSource):
     @property
     def identity(self):
         counts = {f"{part}_windows": getattr(self, part) for part in PARTS}
-        return counts | {"start": self.start, "data": asdict(self.settings)}
+        identity = counts | {"start": self.start, "data": asdict(self.settings)}
+        return identity | ({"every_start": True} if self.every_start else {})
+
+    def from_every_start(self):
+        return replace(self, every_start=True)
 
     def make(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Simulate what is not there."""
@@ -118,8 +134,11 @@ class NBodySource(StateSource):
         frames, velocities = (
             torch.from_numpy(values).flatten(0, 1) for values in (made.positions, made.velocities)
         )
-        starts = self.start + self.settings.frames * torch.arange(len(made))
-        surroundings = ChargedSurroundings(torch.from_numpy(made.charges))
+        every = self.every_start and part == "training"
+        first = torch.arange(-past[0] if every else self.start, self.start + 1)
+        starts = first[:, None] + self.settings.frames * torch.arange(len(made))
+        charges = torch.from_numpy(made.charges).repeat(len(first), 1)
+        starts, surroundings = starts.flatten(), ChargedSurroundings(charges)
         return windows_of(frames, velocities, starts, past, ahead, surroundings)
 
 

@@ -2,15 +2,15 @@
 
 import os
 import warnings
-from functools import partial
 from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from ..data import WindowBlocks, WindowSet
+from ._averaging import averaging
 from ._best import KeepBest
 from ._config import TrainingConfig
 from ._logs import CHECKPOINT, draw_curve, loggers
@@ -136,9 +136,7 @@ def train(
 
 def _callbacks(config, folder, progress):
     # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
-    found = [
-        WeightAveraging(use_buffers=False, multi_avg_fn=partial(_average, config.average_decay))
-    ]
+    found = [averaging(config.average_decay)]
     if config.patience is not None:
         found.append(StopEarly(config.patience))
     if progress:
@@ -174,15 +172,6 @@ def _task(model):
     if model.has_density:
         return ProposalTask
     return TorsionTask if model.trained_on_torsions else PositionTask
-
-
-@torch.no_grad()
-def _average(decay, averaged, current, count):
-    # As young as the training is, so that the weights it started from are soon forgotten
-    share = 1 - torch.clamp((1 + count) / (10 + count), max=decay)
-    change = torch._foreach_sub(current, averaged)
-    torch._foreach_mul_(change, share)
-    torch._foreach_add_(averaged, change)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import lightning
 import torch
 
 from ..models.networks import StateNetwork
+from ._averaging import averaging
 from ._best import KeepBest
 from ._graphed_loss import GraphedLoss
 from ._loop import fit_with
@@ -28,6 +29,10 @@ class StateTrainingConfig:
     """Of Adam: an L2 penalty."""
     halve_every: int | None = None
     """Epochs after which the learning rate is halved, again and again; None: never."""
+    one_cycle: bool = False
+    """Whether the learning rate is the peak of a one-cycle schedule over all epochs."""
+    average_decay: float | None = None
+    """Decay of the exponential moving average of the weights that is kept; None: no average."""
     auxiliary: float = 1.0
     """Weight of an auxiliary loss, of networks that have one."""
     validate_every: int = 5
@@ -45,6 +50,12 @@ class StateTrainingConfig:
             value = getattr(self, name)
             if value is not None and not value >= 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.one_cycle and self.halve_every is not None:
+            raise ValueError(
+                f"halve_every = {self.halve_every}: a one-cycle schedule has its own learning rates"
+            )
+        if self.average_decay is not None and not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay must be in [0, 1), got {self.average_decay}")
 
 
 class StateTask(lightning.LightningModule):
@@ -101,7 +112,7 @@ class StateTask(lightning.LightningModule):
         self.log("validation", loss, logger=False, batch_size=len(index))
 
     def configure_optimizers(self):
-        """Adam, with the learning rate halved from time to time if asked for."""
+        """Adam, with a schedule of learning rates if asked for."""
         config = self.config
         # a step of one launch
         fused = {"fused": True} if self.device.type == "cuda" else {}
@@ -109,6 +120,15 @@ class StateTask(lightning.LightningModule):
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
             **fused,
         )  # fmt: skip
+        if config.one_cycle:
+            schedule = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, config.learning_rate, pct_start=0.1,
+                total_steps=max(self.trainer.estimated_stepping_batches, 20),
+            )  # fmt: skip
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+            }
         if config.halve_every is None:
             return optimizer
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, config.halve_every, gamma=0.5)
@@ -144,7 +164,7 @@ class Batches:
 def train_states(
     model: StateNetwork, windows: StateWindows, validation: StateWindows,
     config: StateTrainingConfig | None = None, *, device: str = "cpu",
-) -> int:  # fmt: skip
+) -> tuple[int, float | None]:  # fmt: skip
     """Train a state network in place; it has the weights that do best on the validation windows.
 
     Parameters
@@ -157,21 +177,27 @@ def train_states(
 
     Returns
     -------
-    int
-        Epochs that were trained: none of a network that least squares gives.
+    epochs : int
+        That were trained: none of a network that least squares gives.
+    validation : float or None
+        Mean square deviation of the last frame in the validation windows; None without training.
     """
     config = config or StateTrainingConfig()
     if model.closed_form:
         states, following = windows.take(torch.arange(len(windows)))
         model.fit(states.positions, states.velocities, following)
         model.eval()
-        return 0
+        return 0, None
     task = StateTask(model.train(), windows, validation, config)
     # No gradients: more windows at a time take no more memory.
     checks = Batches(len(validation), 4 * config.batch_size, device)
     order = Batches(len(windows), config.batch_size, device, config.seed)
     best = KeepBest(checks)
-    callbacks = [best] if config.patience is None else [best, StopEarly(config.patience)]
+    callbacks = [best]
+    if config.average_decay is not None:
+        callbacks.append(averaging(config.average_decay))
+    if config.patience is not None:
+        callbacks.append(StopEarly(config.patience))
     trainer = lightning.Trainer(
         max_epochs=config.epochs, accelerator="gpu" if device == "cuda" else "cpu", devices=1,
         check_val_every_n_epoch=min(config.validate_every, config.epochs), callbacks=callbacks,
@@ -181,4 +207,4 @@ def train_states(
     fit_with(trainer, task, [order, checks])
     best.restore(model)
     model.cpu().eval()
-    return trainer.current_epoch
+    return trainer.current_epoch, best.loss

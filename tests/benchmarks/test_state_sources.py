@@ -56,6 +56,16 @@ def test_charged_particles(nbody):
         assert np.array_equal(states.positions[place], made.positions[number, [22, 26, 30]])
         assert np.array_equal(states.velocities[place], made.velocities[number, [22, 26, 30]])
         assert np.array_equal(following[place], made.positions[number, [32, 40]])
+    # from all frames that have states before them, of the training trajectories alone
+    every = nbody.from_every_start().windows(0, (-8, -4, 0), (2, 10))
+    assert [len(windows) for windows in every.values()] == [6 * 23, 3, 4]
+    states, following = every["training"].take(torch.tensor([6 * 5 + 2]))
+    made = charged_particles(nbody.folder, "training", 6, QUICK)
+    assert np.array_equal(states.positions[0], made.positions[2, [5, 9, 13]])
+    assert np.array_equal(following[0], made.positions[2, [15, 23]])
+    charges = torch.tensor(made.charges[2]).float()
+    products = (charges[:, None] * charges)[~torch.eye(5, dtype=torch.bool)].reshape(5, 4)
+    assert torch.equal(states.graph.features[0, ..., 0], products)
     with pytest.raises(ValueError, match="4 states before frame 30 reach back 31"):
         nbody.windows(0, (-31, -20, -10, 0), (10,))
 

@@ -82,6 +82,18 @@ def test_every_network_on_charged_particles(nbody):
         assert record.details["epochs"] == (0 if cls.closed_form else 1)
 
 
+def test_our_ways_of_training(nbody, tmp_path):
+    names = ("egno", "egno-still", "egno-one-cycle", "egno-all-windows")
+    records = run_states([nbody], replace(SMALL, models=names, epochs=2))
+    assert all(record.details["validation"] > 0 for record in records)
+    still, cycle, every = (record.settings for record in records[1:])
+    assert still["training"] == records[0].settings["training"] and "every_start" not in still
+    assert cycle["training"]["one_cycle"] and every["every_start"]
+    motion = MotionSource(write_motion(tmp_path / "m.npz"), 30, 10, 10)
+    with pytest.raises(ValueError, match="mocap: where training windows begin is part of"):
+        run_states([motion], replace(SMALL, models=names))
+
+
 def test_every_network_on_motion_capture(tmp_path):
     source = MotionSource(write_motion(tmp_path / "m.npz"), 30, 10, 10)
     records = run_states([source], replace(SMALL, epochs=1))
@@ -246,7 +258,7 @@ def test_refused_before_anything_is_trained(nbody, tmp_path, trained):
 def test_predictions_that_are_not_finite(nbody, monkeypatch, tmp_path):
     def diverged(model, *arguments, **options):
         torch.nn.init.constant_(next(model.parameters()), torch.nan)
-        return 1
+        return 1, 0.1
 
     monkeypatch.setattr(_state_job, "train_states", diverged)
     with pytest.raises(RuntimeError, match="nbody, charged particles, egnn, seed 0.*not finite"):

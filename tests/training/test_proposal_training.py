@@ -208,7 +208,7 @@ def test_blocks_are_trained(windows, unseen):
     model = run(windows, model={"block": 1})
     task = ProposalTask(model, unseen, TrainingConfig())
     numbers = torch.arange(len(unseen)) + len(unseen)  # one frame on
-    start, turns, lag, noise = task.example(unseen, numbers)
+    start, turns, lag, _ = task.example(unseen, numbers)
     block = torch.tensor([1.0, 0.0]).expand_as(turns)
     with torch.no_grad():
         told = model.log_density(start, turns, block, lag)

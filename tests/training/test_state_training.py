@@ -66,7 +66,7 @@ def test_defaults_are_the_published_ones():
 def test_least_squares_finds_the_times():
     windows = flying(50)
     both, last = LinearDynamics(1, 1, horizon=2), LinearDynamics(1, 1)
-    assert train_states(both, windows, windows) == 0
+    assert train_states(both, windows, windows) == (0, None)
     assert both.time.detach() == pytest.approx([0.3, 0.7], rel=1e-5)
     train_states(last, windows.looking([2]), windows)
     assert last.time.detach() == pytest.approx([0.7], rel=1e-5)
@@ -82,7 +82,7 @@ def test_a_network_learns_and_is_as_good_as_it_ever_was(monkeypatch):
     monkeypatch.setattr(StateTask, "validation_step", watching)
     model, windows, validation = network(), flying(64), flying(40, seed=5)
     before = error(model, validation)
-    assert train_states(model, windows, validation, QUICK) == 12
+    assert train_states(model, windows, validation, QUICK)[0] == 12
     after = error(model, validation)
     assert len(seen) == 6 and not model.training
     assert after == pytest.approx(min(before, *seen), rel=1e-4)
@@ -128,7 +128,7 @@ def test_stops_early():
     config = StateTrainingConfig(
         epochs=200, batch_size=16, learning_rate=2e-2, validate_every=2, patience=3
     )
-    epochs = train_states(network(), windows, validation, config)
+    epochs, _ = train_states(network(), windows, validation, config)
     assert epochs < 200 and epochs % 2 == 0 and epochs >= 6
 
 
@@ -143,6 +143,34 @@ def test_learning_rate_is_halved(monkeypatch):
     config = StateTrainingConfig(epochs=5, batch_size=16, learning_rate=0.4, halve_every=2)
     train_states(network(), flying(16), flying(16), config)
     assert rates == pytest.approx([0.4, 0.4, 0.2, 0.2, 0.1])
+
+
+def test_one_cycle_and_averages(monkeypatch):
+    rates, step = [], StateTask.training_step
+
+    def watching(task, index, number):
+        rates.append(task.optimizers().param_groups[0]["lr"])
+        return step(task, index, number)
+
+    monkeypatch.setattr(StateTask, "training_step", watching)
+    options = {"epochs": 20, "batch_size": 16, "learning_rate": 0.02, "validate_every": 2}
+    weights = {}
+    for decay in (None, 0.9):
+        model = network()
+        config = StateTrainingConfig(**options, one_cycle=True, average_decay=decay)
+        epochs, validation = train_states(model, flying(16), flying(16), config)
+        assert epochs == 20 and validation == pytest.approx(error(model, flying(16)), rel=1e-4)
+        weights[decay] = torch.nn.utils.parameters_to_vector(model.parameters())
+    first = rates[:20]
+    assert first == rates[20:] and max(first) == pytest.approx(0.02)
+    assert first.index(max(first)) in (1, 2) and first[-1] < 1e-4
+    assert not torch.equal(*weights.values())
+    for changes, found in (
+        ({"one_cycle": True, "halve_every": 2}, "halve_every = 2: a one-cycle"),
+        ({"average_decay": 1.0}, "average_decay must be in"),
+    ):
+        with pytest.raises(ValueError, match=found):
+            StateTrainingConfig(**changes)
 
 
 def test_auxiliary_losses_count():

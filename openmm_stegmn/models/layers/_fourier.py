@@ -85,11 +85,13 @@ class VectorConvolution(nn.Module):
     Parameters
     ----------
     channels, modes : int
+    scale : float
+        Standard deviation of the initial weights; 0 changes nothing before training.
     """
 
-    def __init__(self, channels: int, modes: int):
+    def __init__(self, channels: int, modes: int, scale: float):
         super().__init__()
-        self.convolution = FourierConvolution(channels, modes, 0.1)
+        self.convolution = FourierConvolution(channels, modes, scale)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """``(B, P, N, 3, channels)`` to the same."""

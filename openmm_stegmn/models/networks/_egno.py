@@ -27,13 +27,16 @@ class TemporalConvolution(nn.Module):
     hidden, modes : int
     convolved : sequence of str
         Which of ``"h"``, ``"x"``, ``"v"`` are convolved. Of x and v both, one with the other.
+    vector_scale : float
+        See :class:`OperatorNetwork`.
     """
 
-    def __init__(self, hidden: int, modes: int, convolved):
+    def __init__(self, hidden: int, modes: int, convolved, vector_scale: float):
         super().__init__()
         self.vectors = [name for name in ("x", "v") if name in convolved]
         self.scalar = ScalarConvolution(hidden, modes) if "h" in convolved else None
-        self.vector = VectorConvolution(len(self.vectors), modes) if self.vectors else None
+        count = len(self.vectors)
+        self.vector = VectorConvolution(count, modes, vector_scale) if count else None
 
     def forward(self, x: Tensor, v: Tensor, h: Tensor):
         """``(B, P, N, 3)`` twice and ``(B, P, N, hidden)`` to the same."""
@@ -78,6 +81,8 @@ class OperatorNetwork(StateNetwork):
     convolved : sequence of str
         What is convolved in time, of ``"h"``, ``"x"``, ``"v"``: all, or fewer for ablation.
     discretisation : {"uniform", "last"}
+    vector_scale : float
+        Standard deviation of the initial weights of convolutions of x and v.
 
     References
     ----------
@@ -89,7 +94,7 @@ class OperatorNetwork(StateNetwork):
     def __init__(
         self, node_features: int, edge_features: int, *, modes: int | None = None,
         time_features: int = 32, convolved=("h", "x", "v"), discretisation: str = "uniform",
-        **sizes,
+        vector_scale: float = 0.1, **sizes,
     ):  # fmt: skip
         super().__init__(node_features, edge_features, **sizes)
         modes = min(2, self.horizon) if modes is None else modes
@@ -106,6 +111,9 @@ class OperatorNetwork(StateNetwork):
             raise ValueError(
                 f"discretisation = {discretisation!r}; there are: {', '.join(DISCRETISATIONS)}"
             )
+        if vector_scale < 0:
+            raise ValueError(f"vector_scale must not be negative, got {vector_scale}")
+        self.vector_scale = vector_scale
         self.time_features, self.discretisation = time_features, discretisation
         self.modes, self.convolved = modes, tuple(convolved)
         embeddings = 1 if self.history == 1 else 2
@@ -114,7 +122,8 @@ class OperatorNetwork(StateNetwork):
     def convolutions(self, count: int) -> nn.ModuleList:
         """Temporal convolutions for so many layers."""
         return nn.ModuleList(
-            TemporalConvolution(self.hidden, self.modes, self.convolved) for _ in range(count)
+            TemporalConvolution(self.hidden, self.modes, self.convolved, self.vector_scale)
+            for _ in range(count)
         )
 
     def times(self, frames: int) -> Tensor:

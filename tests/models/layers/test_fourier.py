@@ -66,7 +66,7 @@ def test_a_function_of_time_is_the_same_at_any_number_of_frames():
 @pytest.mark.parametrize("reflect", [False, True])
 def test_convolution_of_vectors_is_equivariant(dtype, reflect):
     torch.manual_seed(0)
-    layer = VectorConvolution(2, 3).to(dtype)
+    layer = VectorConvolution(2, 3, 0.1).to(dtype)
     vectors = torch.randn(2, 6, 4, 3, 2, dtype=dtype)
     orthogonal = random_rotation(1, reflect).to(dtype)
     turn = lambda v: torch.einsum("xy,...yc->...xc", orthogonal, v)  # noqa: E731
@@ -76,7 +76,7 @@ def test_convolution_of_vectors_is_equivariant(dtype, reflect):
 
 def test_scalars_pass_a_nonlinearity_and_vectors_do_not():
     torch.manual_seed(0)
-    scalars, vectors = ScalarConvolution(3, 2).double(), VectorConvolution(2, 2).double()
+    scalars, vectors = ScalarConvolution(3, 2).double(), VectorConvolution(2, 2, 0.1).double()
     h = torch.randn(1, 5, 2, 3, dtype=torch.float64)
     z = torch.randn(1, 5, 2, 3, 2, dtype=torch.float64)
     torch.testing.assert_close(vectors(2 * z), 2 * vectors(z))
@@ -85,7 +85,7 @@ def test_scalars_pass_a_nonlinearity_and_vectors_do_not():
 
 
 def test_traced_and_frozen():
-    layer = VectorConvolution(2, 3).requires_grad_(False).eval()
+    layer = VectorConvolution(2, 3, 0.1).requires_grad_(False).eval()
     vectors = torch.randn(2, 6, 4, 3, 2)
     frozen = torch.jit.freeze(torch.jit.trace(layer, vectors))
     torch.testing.assert_close(frozen(2 * vectors), layer(2 * vectors))
