@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm
+import torch
 
 from .. import __version__
 from ..data import DAMAGED, different_settings, write_archive
@@ -52,13 +53,16 @@ def make_files(
             report(title, number, len(files))
         return
     # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit.
-    # Ctrl-C is for this process, which ends the others.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(
-        min(processes, len(todo)), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
+    with context.Pool(min(processes, len(todo)), _start_worker) as pool:
         for number, _ in enumerate(pool.imap_unordered(make, todo.items()), done + 1):
             report(title, number, len(files))
+
+
+def _start_worker():
+    # Ctrl-C is for the first process, which ends the others. Each has a core.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
 
 
 def read_arrays(path: Path, settings: dict, keys=()) -> list[np.ndarray]:

@@ -52,19 +52,29 @@ def training_replicas(
         If a file cannot be read or was made with other settings.
     """
     length = SAMPLING_MOLECULES[molecule].replica_ns
-    folder, count = _folder(folder, molecule), max(1, round(nanoseconds / length))
+    paths = training_files(folder, molecule, nanoseconds)
     shared = _shared(molecule, round(1000 * length / FRAME_INTERVAL))
-    # The two to measure on come first, so that more replicas leave the files as they are.
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
     files = {
-        folder / f"training-{number:03d}.npz": shared
+        path: shared
         | {"seed": _FIRST_TRAINING_SEED + number, "turned": _is_turned(molecule, number)}
-        for number in range(count + 2)
+        for number, path in enumerate((*paths[-2:], *paths[:-2]))
     }
     make_files(
         f"{molecule}: training", files, functools.partial(_make_training, molecule), processes,
         progress,
     )  # fmt: skip
-    first, second, *others = files
+    return paths
+
+
+def training_files(folder, molecule: str, nanoseconds: float) -> list[Path]:
+    """Files of :func:`training_replicas`, there or not."""
+    count = max(1, round(nanoseconds / SAMPLING_MOLECULES[molecule].replica_ns))
+    # The two to measure on have the first numbers, so that more replicas leave the files as they
+    # are.
+    first, second, *others = (
+        Path(folder) / molecule / f"training-{number:03d}.npz" for number in range(count + 2)
+    )
     return [*others, first, second]
 
 
@@ -134,23 +144,24 @@ def _make_training(molecule, job):
     positions = system.positions
     if settings["turned"]:
         positions = _turned(system, settings["seed"])
-    frames = _simulate(system, positions, settings, platform)
+    frames = _simulate(system, positions, settings, platform, path)
     write_arrays(path, settings, platform, frames=frames)
 
 
 def _make_reference(molecule, job):
     path, settings = job
     system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
-    frames = _simulate(system, system.positions, settings, platform)
+    frames = _simulate(system, system.positions, settings, platform, path)
     reader = TorsionReader(untrained_model(system, None))
     write_arrays(path, settings, platform, torsions=reader(frames))
 
 
-def _simulate(system, positions, settings, platform):
+def _simulate(system, positions, settings, platform, path):
     steps = steps_between(settings["frame_interval"], _OPTIONS["time_step"])
     frames, _ = simulate_replica(
         openmm.XmlSerializer.serialize(system.system), positions, settings["n_frames"], steps,
-        settings["seed"], equilibration=settings["equilibration"], platform=platform, **_OPTIONS,
+        settings["seed"], equilibration=settings["equilibration"], platform=platform,
+        unfinished=path.with_suffix(".unfinished.npz"), **_OPTIONS,
     )  # fmt: skip
     return frames
 
