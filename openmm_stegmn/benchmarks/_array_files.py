@@ -2,16 +2,15 @@
 
 import json
 import multiprocessing
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import openmm
-import torch
 
 from .. import __version__
 from ..data import DAMAGED, different_settings, write_archive
+from ._jobs import shared_by_workers, start_worker
 
 
 def make_files(
@@ -54,15 +53,9 @@ def make_files(
         return
     # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(todo)), _start_worker) as pool:
+    with context.Pool(min(processes, len(todo)), start_worker, shared_by_workers(context)) as pool:
         for number, _ in enumerate(pool.imap_unordered(make, todo.items()), done + 1):
             report(title, number, len(files))
-
-
-def _start_worker():
-    # Ctrl-C is for the first process, which ends the others. Each has a core.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
 
 
 def read_arrays(path: Path, settings: dict, keys=()) -> list[np.ndarray]:

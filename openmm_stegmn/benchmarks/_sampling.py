@@ -70,7 +70,9 @@ def run_sampling(
         job for job in there if overwrite or file.find(job.key, job.identity) is None
     ]  # fmt: skip
     for name in dict.fromkeys(job.molecule for job in todo):
-        training_replicas(folder, name, settings.training_ns, processes, made)
+        training_replicas(
+            folder, name, settings.training_ns, processes, made, platform=settings.made_on
+        )
     records = make_records(there, file, overwrite=overwrite, processes=processes, progress=measured)
     records += make_records(lost, file, overwrite=True, processes=processes, progress=measured)
     models, jobs = {(job.molecule, job.block): str(job.path) for job in trainings}, []
@@ -104,8 +106,9 @@ def _runs(folder, molecule, models, settings, processes, made):
     first = next(iter(kinds.values()))
     reader = TorsionReader(first)
     reference = reference_torsions(
-        folder, molecule, settings.reference_ns, settings.replicas, processes, made
-    )
+        folder, molecule, settings.reference_ns, settings.replicas, processes, made,
+        platform=settings.made_on,
+    )  # fmt: skip
     judge = Judge(reference, FRAME_INTERVAL, reader)
     # Plain dynamics takes its frames from the first of the models.
     kinds = {PLAIN: first, **kinds}

@@ -10,7 +10,7 @@ import openmm
 import torch
 
 from ..data import simulate_replica, steps_between
-from ..systems import DEFAULT_FORCEFIELDS
+from ..systems import DEFAULT_FORCEFIELDS, choose_platform
 from ..units import to_angstrom, to_nm
 from ._array_files import make_files, read_arrays, write_arrays
 from ._backbone import Backbone, turn_phi
@@ -32,7 +32,7 @@ _FIRST_TRAINING_SEED = 1_000_000
 
 def training_replicas(
     folder, molecule: str, nanoseconds: float, processes: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, *, platform: str | None = None,
 ) -> list[Path]:  # fmt: skip
     """Files of replicas of a nanosecond or less; two more to measure on; made where they lack.
 
@@ -45,6 +45,9 @@ def training_replicas(
         To train on, rounded to whole replicas; the last two files are not.
     processes : int
     progress : callable, optional
+    platform : str, optional
+        Of OpenMM, for what is made; by default the quickest on one core. On a GPU platform
+        processes have the visible devices in turn.
 
     Raises
     ------
@@ -60,10 +63,8 @@ def training_replicas(
         | {"seed": _FIRST_TRAINING_SEED + number, "turned": _is_turned(molecule, number)}
         for number, path in enumerate((*paths[-2:], *paths[:-2]))
     }
-    make_files(
-        f"{molecule}: training", files, functools.partial(_make_training, molecule), processes,
-        progress,
-    )  # fmt: skip
+    make = functools.partial(_make_training, molecule, _platform(molecule, platform))
+    make_files(f"{molecule}: training", files, make, processes, progress)
     return paths
 
 
@@ -85,7 +86,7 @@ def read_frames(paths) -> list[torch.Tensor]:
 
 def reference_torsions(
     folder, molecule: str, nanoseconds: float, replicas: int, processes: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, *, platform: str | None = None,
 ) -> list[np.ndarray]:  # fmt: skip
     """Torsions of each replica of the reference, made where they are not there.
 
@@ -98,16 +99,14 @@ def reference_torsions(
         folder / f"reference-{number:03d}.npz": shared | {"seed": number + 1}
         for number in range(replicas)
     }
-    make_files(
-        f"{molecule}: reference", files, functools.partial(_make_reference, molecule), processes,
-        progress,
-    )  # fmt: skip
+    make = functools.partial(_make_reference, molecule, _platform(molecule, platform))
+    make_files(f"{molecule}: reference", files, make, processes, progress)
     return [read_arrays(path, about, ("torsions",))[0] for path, about in files.items()]
 
 
 def reference_angles(
     folder, molecule: str, nanoseconds: float, replicas: int, processes: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, *, platform: str | None = None,
 ) -> list[np.ndarray]:  # fmt: skip
     """φ and ψ of each replica of the reference, rad, ``(n_frames, 2 n_residues)`` by turns.
 
@@ -138,9 +137,14 @@ def _is_turned(molecule, number):
     return number >= 2 and math.floor((number + 1) * share) > math.floor(number * share)
 
 
-def _make_training(molecule, job):
+def _platform(molecule, name):
+    """Name of the platform, which is there: asked for before any process starts."""
+    return choose_platform(name or SAMPLING_MOLECULES[molecule].platform).getName()
+
+
+def _make_training(molecule, platform, job):
     path, settings = job
-    system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
+    system = sampled_system(molecule)
     positions = system.positions
     if settings["turned"]:
         positions = _turned(system, settings["seed"])
@@ -148,9 +152,9 @@ def _make_training(molecule, job):
     write_arrays(path, settings, platform, frames=frames)
 
 
-def _make_reference(molecule, job):
+def _make_reference(molecule, platform, job):
     path, settings = job
-    system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
+    system = sampled_system(molecule)
     frames = _simulate(system, system.positions, settings, platform, path)
     reader = TorsionReader(untrained_model(system, None))
     write_arrays(path, settings, platform, torsions=reader(frames))
