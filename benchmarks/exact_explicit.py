@@ -138,8 +138,8 @@ def measure(topology, system, state, walk, options):
     return found | {
         "benchmark": "exact_explicit", "walk": walk, "jumps": len(changes), "wall_seconds": wall,
         "n_atoms": system.getNumParticles(), "frames": len(angles),
-        "effective_phi_per_second": slower(angles[:, 0]) / wall,
-        "effective_psi_per_second": slower(angles[:, 1]) / wall,
+        "effective_phi_per_second": rate(angles[:, 0], wall),
+        "effective_psi_per_second": rate(angles[:, 1], wall),
         "platform": context.getPlatform().getName(),
     }  # fmt: skip
 
@@ -160,9 +160,10 @@ def backbone(topology):
     return np.stack([chain[:4], chain[1:]], 1)
 
 
-def slower(angle):
-    """Effective samples."""
-    return min(effective_samples(np.cos(angle)), effective_samples(np.sin(angle)))
+def rate(angle, seconds):
+    """Effective samples a second; None where frames are too few to tell."""
+    samples = min(effective_samples(np.cos(angle)), effective_samples(np.sin(angle)))
+    return samples / seconds if np.isfinite(samples) else None
 
 
 def parse():
