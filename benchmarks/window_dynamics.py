@@ -21,9 +21,14 @@ import openmm
 from openmm import app
 
 from openmm_stegmn import STEGMNPropagator, load_model, save_model
-from openmm_stegmn.benchmarks import Record, RecordFile, make_records, training_replicas
-from openmm_stegmn.benchmarks._sampling_data import read_frames
-from openmm_stegmn.benchmarks._seeded_training import train_with_seed
+from openmm_stegmn.benchmarks import (
+    Record,
+    RecordFile,
+    make_records,
+    read_frames,
+    train_with_seed,
+    training_replicas,
+)
 from openmm_stegmn.data import WindowSet, describe_molecule
 from openmm_stegmn.models import ModelSpec, build_model
 from openmm_stegmn.systems import build_system
