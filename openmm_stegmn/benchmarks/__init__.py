@@ -58,6 +58,6 @@ __all__ = [
     "make_records", "md17_trajectories", "measure_states", "most_neighbours", "network_options",
     "next_frame_tables", "peptide_system", "peptide_tables", "peptide_trajectories", "predict",
     "proposal_table", "read_frames", "reference_angles", "rigid_stick_frames", "run_md17",
-    "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables", "state_tables",
-    "superposed_molecule", "train_with_seed", "training_replicas",
+    "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables",
+    "state_tables", "superposed_molecule", "train_with_seed", "training_replicas",
 ]  # fmt: skip
