@@ -1,8 +1,8 @@
 """Free energies of hybrid runs of alanine dipeptide, as they are and corrected from the legs alone.
 
     python benchmarks/analysis_bias.py                          # on a CPU, some 20 minutes
-    python benchmarks/analysis_bias.py --lengths 5000 20000 80000 --seeds 3 --reference-ns 200 \
-        --sampling sampling --platform CUDA --output analysis_bias.json
+    python benchmarks/analysis_bias.py --lengths 1000 3000 10000 --md-frames 10 40 --seeds 3 \
+        --reference-ns 256 --replicas 64 --processes 30 --output analysis_bias.json
 
 Each kind of run is compared with a long reference of plain dynamics (the files of
 ``openmm-stegmn benchmark sampling``, made where they are not there): root mean square difference of
@@ -10,13 +10,17 @@ the free energy over (φ, ψ), in bins of 15° that hold 0.1 % or more of the re
 as they are and of the Markov model of the legs; shares of the basins, times to leave them, and what
 the report says first. ``bad`` is a model that was made bad: the density of the packaged one with
 the weights of all components in αR raised, so that jumps push the molecule there. Runs that
-``--work`` holds are not made again.
+``--work`` holds are not made again, and those that were stopped go on.
 """
 
 import argparse
 import json
+import logging
+import multiprocessing
+import signal
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import MDAnalysis
@@ -53,23 +57,73 @@ def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     options.work.mkdir(parents=True, exist_ok=True)
+    if "bad" in options.kinds:
+        bad_model(options.work / KINDS["bad"]["model"], options.bonus)
+    # The longest first: they are what the others wait for.
+    wanted = [
+        Run(kind, md_frames, length, seed)
+        for length in sorted(options.lengths, reverse=True)
+        for md_frames in options.md_frames
+        for kind in options.kinds
+        for seed in range(1, options.seeds + 1)
+    ]
+    jobs = [(make_run, (run, options)) for run in wanted]
+    for name in at_once([(plain_run, (options,)), *jobs], options.processes):
+        print(f"{name}: simulated", flush=True)
+    if options.runs_only:
+        return
     record = json.loads(options.output.read_text()) if options.output.exists() else {}
     replicas = reference_angles(
         options.sampling, MOLECULE, options.reference_ns, options.replicas, options.processes
     )
     record["reference"] = about_reference(replicas, options)
     print(json.dumps(record["reference"]), flush=True)
-    for kind in options.kinds:
-        for length in options.lengths:
-            for seed in range(1, options.seeds + 1):
-                name = f"{kind}-{length:g}-{seed}"
-                if name in record and record[name]["md_frames"] == options.md_frames:
-                    continue
-                record[name] = measure(kind, length, seed, name, replicas, options)
-                options.output.write_text(json.dumps(record, indent=1) + "\n")
-                print(f"{name}: {json.dumps(record[name])}", flush=True)
+    histogram = angle_histogram(*np.concatenate(replicas).T)
+    jobs = [(measure, (run, histogram, options)) for run in wanted if run.name not in record]
+    for name, found in at_once(jobs, options.processes):
+        record[name] = found
+        options.output.write_text(json.dumps(record, indent=1) + "\n")
+        print(f"{name}: {json.dumps(found)}", flush=True)
     options.output.write_text(json.dumps(record, indent=1) + "\n")
     print("\n" + table(record, options))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One hybrid run."""
+
+    kind: str
+    md_frames: int
+    length: float
+    seed: int
+
+    @property
+    def name(self):
+        """In the record, and of its folder."""
+        return f"{self.kind}-{self.md_frames}-frames-{self.length:g}-ps-{self.seed}"
+
+
+def at_once(jobs, processes):
+    """What functions give, as they are done."""
+    processes = min(processes, len(jobs))
+    if processes < 2:
+        yield from map(call, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes, quiet) as pool:
+        yield from pool.imap_unordered(call, jobs)
+
+
+def call(job):
+    function, arguments = job
+    return function(*arguments)
+
+
+def quiet():
+    # Ctrl-C is for the first process, which ends the others. Each has a core.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)
 
 
 def about_reference(replicas, options):
@@ -94,19 +148,24 @@ def share(angles):
     return np.bincount(basins_of(angles), minlength=3) / len(angles)
 
 
-def measure(kind, length, seed, name, replicas, options):
-    """Run, or read the run that is there, and compare with the reference."""
-    folder = RunFolder(options.work / name)
+def make_run(run, options):
+    """Simulate, or go on with what was stopped; the name of the run."""
+    folder, values = RunFolder(options.work / run.name), dict(KINDS[run.kind])
+    if run.kind == "bad":
+        values["model"] = str(options.work / values["model"])
+    settings = RunSettings(
+        **values, length=run.length, seed=run.seed, platform=options.platform, energies=True,
+        equilibration=50.0, md_frames=run.md_frames,
+    )  # fmt: skip
     if not folder.read_summary().get("completed"):
-        values = dict(KINDS[kind])
-        if kind == "bad":
-            values["model"] = str(bad_model(options.work / values["model"], options.bonus))
-        settings = RunSettings(
-            **values, length=length, seed=seed, platform=options.platform, energies=True,
-            equilibration=50.0, md_frames=options.md_frames,
-        )  # fmt: skip
-        hybrid_run(settings, folder.path, overwrite=True)
-    plain = plain_run(options)
+        begun = folder.checkpoint.exists()
+        hybrid_run(settings, folder.path, overwrite=not begun, restart=begun)
+    return run.name
+
+
+def measure(run, reference, options):
+    """Compare a run with the histogram of the reference; its name, and what was found."""
+    folder, plain = RunFolder(options.work / run.name), plain_folder(options)
     atoms, other = (
         MDAnalysis.Universe(str(where / "topology.pdb"), str(where / file)).atoms
         for where, file in ((folder.path, "hybrid.h5md"), (plain, "plain.dcd"))
@@ -116,9 +175,8 @@ def measure(kind, length, seed, name, replicas, options):
     analysis = analyze_trajectory(
         atoms, reference=other, system=molecule.system, temperature=300.0, lag=options.lag
     )
-    write_report(analysis, folder.path / "analysis.html", title=name)
+    write_report(analysis, folder.path / "analysis.html", title=run.name)
     (found,) = analysis.free_energies
-    reference = angle_histogram(*np.concatenate(replicas).T)
     corrected = found.corrected
     errors = {"raw": free_energy_error(found.raw.population, reference)}
     errors["corrected"] = free_energy_error(corrected.population, reference)
@@ -128,8 +186,8 @@ def measure(kind, length, seed, name, replicas, options):
     truth = -np.log(reference[visited])
     truth += (corrected.energy[visited] - truth).mean()
     held = (corrected.low[visited] <= truth) & (truth <= corrected.high[visited])
-    return {
-        "md_frames": options.md_frames,
+    return run.name, {
+        "md_frames": run.md_frames,
         "frames": len(analysis.frames),
         "acceptance": analysis.jumps.results.accepted / max(analysis.jumps.results.attempted, 1),
         "rms_kT": {side: value for side, (value, _) in errors.items()},
@@ -152,16 +210,21 @@ def finite(bounds):
     return None if bounds is None or not np.isfinite(bounds).all() else list(bounds)
 
 
+def plain_folder(options):
+    """Of plain dynamics as a trajectory, for the report."""
+    return options.work / f"plain-{options.plain:g}"
+
+
 def plain_run(options):
-    """Plain dynamics as a trajectory, for the report."""
-    folder = options.work / f"plain-{options.plain:g}"
+    """Make it, if it is not there; its name."""
+    folder = plain_folder(options)
     if not (folder / "done").exists():
         settings = RunSettings(
             platform=options.platform, length=options.plain, seed=99, equilibration=50.0
         )
         run_plain(settings, folder, every=1.0, label="plain")
         (folder / "done").touch()
-    return folder
+    return folder.name
 
 
 def bad_model(path, bonus):
@@ -212,27 +275,28 @@ def table(record, options):
         f"Reference: {reference['nanoseconds']:g} ns, own error "
         f"{reference['free_energy_error_kT']:.2f} kT; {shares}.",
         "",
-        "| run | length (ps) | raw (kT) | corrected (kT) | its own error (kT) | bins in its 95 % | "
-        "αR raw (%) | αR corrected (%) | not known (%) |",
-        "|" + " --- |" * 9,
+        "| run | frames in a leg | length (ps) | raw (kT) | corrected (kT) | its own error (kT) | "
+        "bins in its 95 % | αR raw (%) | αR corrected (%) | not known (%) |",
+        "|" + " --- |" * 10,
     ]
     for kind in options.kinds:
-        for length in options.lengths:
-            own = [
-                record[f"{kind}-{length:g}-{seed}"] for seed in range(1, options.seeds + 1)
-                if f"{kind}-{length:g}-{seed}" in record
-            ]  # fmt: skip
-            if own:
-                lines.append(row(kind, length, own))
+        for md_frames in options.md_frames:
+            for length in options.lengths:
+                names = [
+                    Run(kind, md_frames, length, seed).name for seed in range(1, options.seeds + 1)
+                ]
+                if own := [record[name] for name in names if name in record]:
+                    lines.append(row(kind, md_frames, length, own))
     sentences = [
-        f"- {kind}: {record[name]['first_sentence']}"
+        f"- {kind}, legs of {md_frames} frames: {record[name]['first_sentence']}"
         for kind in options.kinds
-        if (name := f"{kind}-{options.lengths[-1]:g}-1") in record
+        for md_frames in options.md_frames
+        if (name := Run(kind, md_frames, max(options.lengths), 1).name) in record
     ]
     return "\n".join([*lines, "", *sentences])
 
 
-def row(kind, length, own):
+def row(kind, md_frames, length, own):
     """One line of the table."""
 
     def cell(values, form="{:.2f}"):
@@ -243,7 +307,7 @@ def row(kind, length, own):
         return text if len(values) < 2 else f"{text} ± {form.format(values.std(ddof=1))}"
 
     cells = [
-        kind, f"{length:g}",
+        kind, str(md_frames), f"{length:g}",
         cell(each["rms_kT"]["raw"] for each in own),
         cell(each["rms_kT"]["corrected"] for each in own),
         cell(each["corrected_error_kT"] for each in own),
@@ -263,13 +327,16 @@ def parse():
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--lengths", nargs="+", type=float, default=[500.0, 2000.0], help="ps")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--md-frames", type=int, default=10, help="physical frames in a leg")
+    parser.add_argument(
+        "--md-frames", type=int, nargs="+", default=[10], help="physical frames in a leg"
+    )
     parser.add_argument("--lag", type=float, help="of the Markov model, ps")
     parser.add_argument("--bonus", type=float, default=2.5, help="of αR in the bad model, kT")
     parser.add_argument("--reference-ns", type=float, default=10.0)
     parser.add_argument("--replicas", type=int, default=2, help="of the reference")
     parser.add_argument("--sampling", type=Path, default=Path("sampling"), help="its folder")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="runs, replicas at a time")
+    parser.add_argument("--runs-only", action="store_true", help="simulate, and measure nothing")
     parser.add_argument("--plain", type=float, default=3000.0, help="ps of MD for the report")
     parser.add_argument("--platform", default="Reference")
     parser.add_argument("--work", type=Path, default=Path("analysis-bias"))

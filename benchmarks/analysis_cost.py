@@ -1,12 +1,13 @@
 """Frames a second, and memory, of the analyses of a hybrid trajectory.
 
     python benchmarks/analysis_cost.py                          # 300 and 1,200 frames, minutes
-    python benchmarks/analysis_cost.py --frames 100000 --workers 2
+    python benchmarks/analysis_cost.py --frames 25000 100000
 
 Copies of chignolin side by side make a system of the size asked for (19: 2,622 atoms), shaken about
 their places, with a jump after every ten physical frames, as an H5MD file. Each analysis runs in a
-process of its own over a quarter of the frames and over all of them: if memory is flat both need
-the same, and their difference tells the frames a second without what any number of frames costs.
+process of its own over some frames and over more: if memory is flat both need the same, and their
+difference tells the frames a second without what any number of frames costs. Several of these
+commands at once can share the trajectories of ``--work``, once they are written (``--write``).
 ``plain reading`` is MDAnalysis going through the file without looking at it.
 """
 
@@ -36,11 +37,11 @@ def main():
     options.work.mkdir(parents=True, exist_ok=True)
     topology = write_topology(options)
     records = []
-    sizes = sorted({max(options.frames // 4, 44), options.frames})
+    sizes = sorted(set(options.frames))
     for n_frames in sizes:
         write_trajectory(topology, n_frames, options)
-    for name in options.analyses:
-        for workers in sorted({1, options.workers}):
+    for name in () if options.write else options.analyses:
+        for workers in sorted(set(options.workers)):
             for n_frames in sizes:
                 command = [sys.executable, __file__, "--one", name, "--frames", str(n_frames)]
                 command += ["--workers", str(workers), "--work", str(options.work)]
@@ -50,7 +51,8 @@ def main():
                 records.append(json.loads(done.stdout.splitlines()[-1]))
                 print(json.dumps(records[-1]), flush=True)
                 options.output.write_text(json.dumps(records, indent=1) + "\n")
-    print("\n" + table(records))
+    if records:
+        print("\n" + table(records))
 
 
 def measure(options):
@@ -65,9 +67,9 @@ def measure(options):
     )
 
     topology = str(options.work / "topology.pdb")
-    universe = MDAnalysis.Universe(topology, str(trajectory_path(options)))
-    run = {"backend": "multiprocessing", "n_workers": options.workers}
-    run = {} if options.workers == 1 else run
+    universe = MDAnalysis.Universe(topology, str(trajectory_path(options, *options.frames)))
+    (workers,) = options.workers
+    run = {} if workers == 1 else {"backend": "multiprocessing", "n_workers": workers}
     system = constrained_system(universe)
     frames = HybridFrames.of(universe.trajectory)
     started = time.perf_counter()
@@ -83,7 +85,7 @@ def measure(options):
     elif options.one == "LegMarkovModel":
         LegMarkovModel(universe.atoms, frames=frames).run(**run)
     else:
-        analyze_trajectory(universe.atoms, frames=frames, system=system, n_workers=options.workers)
+        analyze_trajectory(universe.atoms, frames=frames, system=system, n_workers=workers)
     seconds = time.perf_counter() - started
     own, children = (
         resource.getrusage(who).ru_maxrss / 1024
@@ -91,8 +93,8 @@ def measure(options):
     )
     return {
         "analysis": options.one, "atoms": len(universe.atoms), "frames": len(frames),
-        "workers": options.workers, "seconds": seconds, "frames_per_second": len(frames) / seconds,
-        "peak_mb": own, "peak_mb_of_a_worker": children if options.workers > 1 else None,
+        "workers": workers, "seconds": seconds, "frames_per_second": len(frames) / seconds,
+        "peak_mb": own, "peak_mb_of_a_worker": children if workers > 1 else None,
     }  # fmt: skip
 
 
@@ -101,6 +103,8 @@ def write_topology(options):
     from openmm_stegmn.systems import packaged_structure
 
     path = options.work / "topology.pdb"
+    if path.exists():
+        return path
     one = MDAnalysis.Universe(str(packaged_structure("chignolin")))
     size = np.ptp(one.atoms.positions, axis=0).max() + 8
     universe = MDAnalysis.Merge(*[one.atoms] * options.copies)
@@ -112,7 +116,9 @@ def write_topology(options):
         atoms.positions = one.atoms.positions + size * place
         # a gap, so that chains do not go on into each other
         atoms.residues.resids = one.residues.resids + copy * (n_residues + 1)
-    universe.atoms.write(str(path))
+    part = path.with_name("part.pdb")
+    universe.atoms.write(str(part))
+    part.rename(path)
     return path
 
 
@@ -133,8 +139,8 @@ def constrained_system(universe):
     return system
 
 
-def trajectory_path(options, n_frames=None):
-    return options.work / f"hybrid-{options.frames if n_frames is None else n_frames}.h5md"
+def trajectory_path(options, n_frames):
+    return options.work / f"hybrid-{n_frames}.h5md"
 
 
 def write_trajectory(topology, n_frames, options):
@@ -213,10 +219,11 @@ def table(records):
 def parse():
     """Options; the defaults are small."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=1200)
+    parser.add_argument("--frames", type=int, nargs="+", default=[300, 1200])
     parser.add_argument("--copies", type=int, default=19, help="of chignolin, 138 atoms each")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--analyses", nargs="+", choices=ANALYSES, default=list(ANALYSES))
+    parser.add_argument("--write", action="store_true", help="the trajectories, and no more")
     parser.add_argument("--one", choices=ANALYSES, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, default=Path("analysis-cost"))
     parser.add_argument("--output", type=Path, default=Path("analysis_cost.json"))

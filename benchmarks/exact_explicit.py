@@ -4,7 +4,9 @@
 
 The packaged model, which was trained in implicit solvent, turns the peptide in a box of water (PME,
 2 fs, 300 K), whose acceptance test has all energies. `k x m`: k sub-steps with m steps of the water
-between; `1` moves the peptide at fixed water. Legs of 0.5 ps.
+between; `1` moves the peptide at fixed water, and `1ofn` with n trials. Legs of 0.5 ps.
+`plain` is dynamics alone, for the same wall time. Effective samples are of the cosine or sine of φ
+and ψ, whichever has fewer, by the integrated autocorrelation time of the run itself.
 """
 
 import argparse
@@ -19,9 +21,13 @@ import torch
 from openmm import app, unit
 
 from openmm_stegmn import STEGMNPropagator, load_model
+from openmm_stegmn.analysis import effective_samples
+from openmm_stegmn.mechanics import dihedral
 from openmm_stegmn.systems import choose_platform, packaged_structure
 
 MODEL = "alanine-dipeptide-exact"
+# Steps of 2 fs
+LEG = 250
 
 
 def main():
@@ -31,18 +37,22 @@ def main():
     topology, system, positions = solvated(options.padding)
     state, records = equilibrated(system, positions, options), []
     print(f"{system.getNumParticles()} atoms")
-    print("| sub-steps x steps | jumps | accepted | ΔE, median (kJ/mol) | a jump (s) | a leg (s) |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    head = ["moves", "jumps", "of trials accepted", "of jumps moved", "ΔE, median (kJ/mol)"]
+    head += ["a jump (s)", "a leg (s)", "frames", "effective φ /s", "ψ /s"]
+    print("| " + " | ".join(head) + " |\n" + "|" + " --- |" * len(head))
     for walk in options.walks:
         found = measure(topology, system, state, walk, options)
         records.append(found)
-        change = found["energy_change_median"]
-        print(
-            f"| {walk} | {found['jumps']} | {found['accepted']:.1%} | "
-            f"{'–' if change is None else f'{change:+.0f}'} | {found['seconds_a_jump']:.2f} | "
-            f"{found['seconds_a_leg']:.2f} |",
-            flush=True,
-        )
+        forms = {
+            "jumps": "{}", "accepted": "{:.1%}", "moved": "{:.1%}",
+            "energy_change_median": "{:+.0f}", "seconds_a_jump": "{:.3f}",
+            "seconds_a_leg": "{:.3f}", "frames": "{:,}", "effective_phi_per_second": "{:.4f}",
+            "effective_psi_per_second": "{:.4f}",
+        }  # fmt: skip
+        cells = [
+            "–" if found[name] is None else form.format(found[name]) for name, form in forms.items()
+        ]
+        print("| " + " | ".join([walk, *cells]) + " |", flush=True)
         options.output.write_text(json.dumps(records, indent=1) + "\n")
 
 
@@ -75,44 +85,93 @@ def equilibrated(system, positions, options):
 
 
 def measure(topology, system, state, walk, options):
-    """Some jumps in one way."""
-    substeps, steps = (int(part) for part in (walk + "x10").split("x")[:2])
-    system = copy.deepcopy(system)
-    propagator = STEGMNPropagator(
-        system, topology, load_model(MODEL), openmm.LangevinMiddleIntegrator(300.0, 1.0, 0.002),
-        guard="metropolis", md_frames=1, tries=1, switch_substeps=substeps, switch_steps=steps,
-        seed=options.seed,
-    )  # fmt: skip
+    """Some jumps in one way, or none."""
+    system, jumping = copy.deepcopy(system), walk != "plain"
+    integrator, moves = openmm.LangevinMiddleIntegrator(300.0, 1.0, 0.002), None
+    integrator.setRandomNumberSeed(options.seed)
+    if jumping:
+        integrator = moves = STEGMNPropagator(
+            system, topology, load_model(MODEL), integrator, guard="metropolis", md_frames=1,
+            seed=options.seed, **ways(walk),
+        )  # fmt: skip
     simulation = app.Simulation(
-        topology, system, propagator, choose_platform(options.platform, system)
+        topology, system, integrator, choose_platform(options.platform, system)
     )
     context = simulation.context
     context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
     context.setPositions(state.getPositions())
     context.setVelocities(state.getVelocities())
-    changes, start = [], time.perf_counter()
+    atoms = backbone(topology)
+    changes, angles, moved = [], [], 0
+    # whatever is compiled at the first frame, and the first jump
+    simulation.step(LEG if moves is None else moves.steps_to_next_frame())
+    if moves is not None:
+        simulation.step(moves.steps_to_next_frame())
+    begun = moves and (moves.statistics, moves.wall_seconds_jumps, moves.wall_seconds_legs)
+    start = time.perf_counter()
     # At least a few jumps, then as many as the time allows
-    while len(changes) < 5 or time.perf_counter() - start < options.seconds:
-        due = propagator.steps_to_next_frame()
+    while len(angles) < 10 or time.perf_counter() - start < options.seconds:
+        due = moves.steps_to_next_frame() if jumping else LEG
+        accepted = moves.statistics.accepted if jumping else 0
         simulation.step(due)
-        if due == 1:
-            changes.append(propagator.last_frame.energy_change)
-    statistics = propagator.statistics
-    return {
-        "benchmark": "exact_explicit", "walk": walk, "jumps": statistics.attempted,
-        "n_atoms": system.getNumParticles(), "accepted": statistics.accepted / statistics.attempted,
-        # at once, of what is refused nothing is told
-        "energy_change_median": float(np.median(changes)) if substeps > 1 else None,
-        "seconds_a_jump": propagator.wall_seconds_jumps / statistics.attempted,
-        "seconds_a_leg": propagator.wall_seconds_legs / statistics.attempted,
-        "platform": context.getPlatform().getName(), "backend": propagator.backend,
+        if jumping and due == 1:
+            changes.append(moves.last_frame.energy_change)
+            moved += moves.statistics.accepted > accepted
+        positions = context.getState(positions=True).getPositions(asNumpy=True)._value
+        angles.append(dihedral(*torch.from_numpy(positions[atoms]).unbind(0)).numpy())
+    wall, angles = time.perf_counter() - start, np.array(angles)
+    found = dict.fromkeys(
+        ("accepted", "moved", "energy_change_median", "seconds_a_jump", "seconds_a_leg", "backend")
+    )
+    if jumping:
+        before, jumps, legs = begun
+        attempted = moves.statistics.attempted - before.attempted
+        found |= {
+            "accepted": (moves.statistics.accepted - before.accepted) / attempted,
+            "moved": moved / len(changes),
+            "seconds_a_jump": (moves.wall_seconds_jumps - jumps) / len(changes),
+            "seconds_a_leg": (moves.wall_seconds_legs - legs) / len(changes),
+            "backend": moves.backend,
+        }  # fmt: skip
+        if "x" in walk:  # at once, of what is refused nothing is told
+            found["energy_change_median"] = float(np.median(changes))
+    return found | {
+        "benchmark": "exact_explicit", "walk": walk, "jumps": len(changes), "wall_seconds": wall,
+        "n_atoms": system.getNumParticles(), "frames": len(angles),
+        "effective_phi_per_second": rate(angles[:, 0], wall),
+        "effective_psi_per_second": rate(angles[:, 1], wall),
+        "platform": context.getPlatform().getName(),
     }  # fmt: skip
+
+
+def ways(walk):
+    """Options of the propagator: of `1`, `1of16`, or `20x10`."""
+    if "x" in walk:
+        substeps, steps = map(int, walk.split("x"))
+        return {"tries": 1, "switch_substeps": substeps, "switch_steps": steps}
+    return {"tries": int(walk.partition("of")[2] or 1)}
+
+
+def backbone(topology):
+    """Atoms ``(4, 2)`` of φ and ψ."""
+    index = {(atom.residue.name, atom.name): atom.index for atom in topology.atoms()}
+    chain = [("ACE", "C"), ("ALA", "N"), ("ALA", "CA"), ("ALA", "C"), ("NME", "N")]
+    chain = np.array([index[name] for name in chain])
+    return np.stack([chain[:4], chain[1:]], 1)
+
+
+def rate(angle, seconds):
+    """Effective samples a second; None where frames are too few to tell."""
+    samples = min(effective_samples(np.cos(angle)), effective_samples(np.sin(angle)))
+    return samples / seconds if np.isfinite(samples) else None
 
 
 def parse():
     """Options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--walks", nargs="+", default=["1", "5x10", "20x10", "50x10", "50x40"])
+    parser.add_argument(
+        "--walks", nargs="+", default=["plain", "1", "1of16", "5x10", "20x10", "50x10", "50x40"]
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="of each walk")
     parser.add_argument("--padding", type=float, default=1.1, help="nm")
     parser.add_argument("--equilibration", type=float, default=50.0, help="ps")

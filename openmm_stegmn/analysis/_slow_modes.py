@@ -51,8 +51,14 @@ def effective_samples(series: np.ndarray) -> float:
     Parameters
     ----------
     series : ndarray, ``(n_frames,)``
+
+    Returns
+    -------
+    float
+        NaN of a series that does not change, or of so few frames that no time can be told.
     """
     autocorrelation = optional("emcee.autocorr", "The number of effective samples")
     if np.ptp(series) < 1e-9:
         return math.nan
-    return len(series) / autocorrelation.integrated_time(series, c=5, quiet=True).item()
+    time = autocorrelation.integrated_time(series, c=5, quiet=True).item()
+    return len(series) / time if time > 0 else math.nan

@@ -23,11 +23,12 @@ from ._peptides_table import peptide_tables
 from ._protein_next import NEXT_MODELS, NextFrameJob, NextFrameSettings, run_next_frames
 from ._records import Record, RecordFile, RecordsError
 from ._sampling import run_sampling
-from ._sampling_data import reference_angles, training_replicas
+from ._sampling_data import read_frames, reference_angles, training_replicas
 from ._sampling_models import ProposalJob
 from ._sampling_molecules import SAMPLING_MOLECULES
 from ._sampling_settings import SamplingSettings
 from ._sampling_table import proposal_table, sampling_tables
+from ._seeded_training import train_with_seed
 from ._state_benchmarks import run_states
 from ._state_job import StateErrors, StateJob, measure_states
 from ._state_models import PROTOCOLS, STATE_MODELS, BenchmarkNetwork, StateProtocol, network_options
@@ -56,7 +57,7 @@ __all__ = [
     "StateSettings", "StateSource", "benchmark_tables", "circular_mean", "circular_variance",
     "make_records", "md17_trajectories", "measure_states", "most_neighbours", "network_options",
     "next_frame_tables", "peptide_system", "peptide_tables", "peptide_trajectories", "predict",
-    "proposal_table", "reference_angles", "rigid_stick_frames", "run_md17", "run_next_frames",
-    "run_peptides", "run_sampling", "run_states", "sampling_tables", "state_tables",
-    "superposed_molecule", "training_replicas",
+    "proposal_table", "read_frames", "reference_angles", "rigid_stick_frames", "run_md17",
+    "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables",
+    "state_tables", "superposed_molecule", "train_with_seed", "training_replicas",
 ]  # fmt: skip

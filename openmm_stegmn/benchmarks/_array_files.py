@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import openmm
 
 from .. import __version__
 from ..data import DAMAGED, different_settings, write_archive
+from ._jobs import shared_by_workers, start_worker
 
 
 def make_files(
@@ -52,11 +52,8 @@ def make_files(
             report(title, number, len(files))
         return
     # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit.
-    # Ctrl-C is for this process, which ends the others.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(
-        min(processes, len(todo)), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    ) as pool:
+    with context.Pool(min(processes, len(todo)), start_worker, shared_by_workers(context)) as pool:
         for number, _ in enumerate(pool.imap_unordered(make, todo.items()), done + 1):
             report(title, number, len(files))
 

@@ -113,15 +113,20 @@ def _run(jobs, processes) -> Iterator[Record]:
     # spawn: torch and CUDA have threads and state of their own, which a forked process must not
     # inherit.
     context = multiprocessing.get_context("spawn")
-    level = logging.getLogger("lightning.pytorch").level
-    shared = (context.Value("i", 0), visible_devices(), level)
-    with context.Pool(processes, _start_worker, shared) as pool:
+    with context.Pool(processes, start_worker, shared_by_workers(context)) as pool:
         # Pickled here, tensors are copied: torch would pass them on through shared memory, of
         # which containers often have little.
         yield from pool.imap_unordered(_run_pickled, map(pickle.dumps, jobs))
 
 
-def _start_worker(started, devices, log_level):
+def shared_by_workers(context) -> tuple:
+    """What each process of a pool is told; see :func:`start_worker`."""
+    level = logging.getLogger("lightning.pytorch").level
+    return context.Value("i", 0), visible_devices(), level
+
+
+def start_worker(started, devices, log_level):
+    """Begin a process of a pool: one thread, and a device of those visible."""
     # Ctrl-C is for the first process, which ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with started.get_lock():

@@ -8,7 +8,7 @@ from ..runs import RunSettings
 from ..systems import packaged_structure
 from ._jobs import make_records
 from ._records import Record, RecordFile
-from ._sampling_data import reference_torsions, training_replicas
+from ._sampling_data import reference_torsions, training_files, training_replicas
 from ._sampling_judge import Judge
 from ._sampling_models import ProposalJob
 from ._sampling_molecules import FRAME_INTERVAL, LABEL, SAMPLING_MOLECULES, block_name
@@ -62,12 +62,17 @@ def run_sampling(
         If a setting makes no sense, files were made with other settings, or no model is there.
     """
     settings, file = settings or SamplingSettings(), RecordFile(output)
-    trainings = [
-        job for name in settings.molecules
-        for job in _trainings(folder, name, settings, processes, made)
-    ]  # fmt: skip
+    trainings = [job for name in settings.molecules for job in _trainings(folder, name, settings)]
     lost = [job for job in trainings if not job.path.exists()]
     there = [job for job in trainings if job.path.exists()]
+    # Models that are there, and measured, need no frames.
+    todo = lost + [
+        job for job in there if overwrite or file.find(job.key, job.identity) is None
+    ]  # fmt: skip
+    for name in dict.fromkeys(job.molecule for job in todo):
+        training_replicas(
+            folder, name, settings.training_ns, processes, made, platform=settings.made_on
+        )
     records = make_records(there, file, overwrite=overwrite, processes=processes, progress=measured)
     records += make_records(lost, file, overwrite=True, processes=processes, progress=measured)
     models, jobs = {(job.molecule, job.block): str(job.path) for job in trainings}, []
@@ -82,16 +87,13 @@ def run_sampling(
     )
 
 
-def _trainings(folder, molecule, settings, processes, made):
-    """Trainings that a molecule needs; what they are trained on is made."""
+def _trainings(folder, molecule, settings):
+    """Trainings that a molecule needs."""
     about = SAMPLING_MOLECULES[molecule]
     blocks = [*([] if about.packaged else [None]), *about.blocks]
-    if not blocks:
-        return []
-    replicas = training_replicas(folder, molecule, settings.training_ns, processes, made)
+    replicas = tuple(training_files(folder, molecule, settings.training_ns))
     return [
-        ProposalJob(molecule, block, tuple(replicas), settings.steps, settings.device)
-        for block in blocks
+        ProposalJob(molecule, block, replicas, settings.steps, settings.device) for block in blocks
     ]
 
 
@@ -104,8 +106,9 @@ def _runs(folder, molecule, models, settings, processes, made):
     first = next(iter(kinds.values()))
     reader = TorsionReader(first)
     reference = reference_torsions(
-        folder, molecule, settings.reference_ns, settings.replicas, processes, made
-    )
+        folder, molecule, settings.reference_ns, settings.replicas, processes, made,
+        platform=settings.made_on,
+    )  # fmt: skip
     judge = Judge(reference, FRAME_INTERVAL, reader)
     # Plain dynamics takes its frames from the first of the models.
     kinds = {PLAIN: first, **kinds}

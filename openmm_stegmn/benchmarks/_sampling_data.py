@@ -10,7 +10,7 @@ import openmm
 import torch
 
 from ..data import simulate_replica, steps_between
-from ..systems import DEFAULT_FORCEFIELDS
+from ..systems import DEFAULT_FORCEFIELDS, choose_platform
 from ..units import to_angstrom, to_nm
 from ._array_files import make_files, read_arrays, write_arrays
 from ._backbone import Backbone, turn_phi
@@ -32,7 +32,7 @@ _FIRST_TRAINING_SEED = 1_000_000
 
 def training_replicas(
     folder, molecule: str, nanoseconds: float, processes: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, *, platform: str | None = None,
 ) -> list[Path]:  # fmt: skip
     """Files of replicas of a nanosecond or less; two more to measure on; made where they lack.
 
@@ -45,6 +45,9 @@ def training_replicas(
         To train on, rounded to whole replicas; the last two files are not.
     processes : int
     progress : callable, optional
+    platform : str, optional
+        Of OpenMM, for what is made; by default the quickest on one core. On a GPU platform
+        processes have the visible devices in turn.
 
     Raises
     ------
@@ -52,19 +55,27 @@ def training_replicas(
         If a file cannot be read or was made with other settings.
     """
     length = SAMPLING_MOLECULES[molecule].replica_ns
-    folder, count = _folder(folder, molecule), max(1, round(nanoseconds / length))
+    paths = training_files(folder, molecule, nanoseconds)
     shared = _shared(molecule, round(1000 * length / FRAME_INTERVAL))
-    # The two to measure on come first, so that more replicas leave the files as they are.
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
     files = {
-        folder / f"training-{number:03d}.npz": shared
+        path: shared
         | {"seed": _FIRST_TRAINING_SEED + number, "turned": _is_turned(molecule, number)}
-        for number in range(count + 2)
+        for number, path in enumerate((*paths[-2:], *paths[:-2]))
     }
-    make_files(
-        f"{molecule}: training", files, functools.partial(_make_training, molecule), processes,
-        progress,
-    )  # fmt: skip
-    first, second, *others = files
+    make = functools.partial(_make_training, molecule, _platform(molecule, platform))
+    make_files(f"{molecule}: training", files, make, processes, progress)
+    return paths
+
+
+def training_files(folder, molecule: str, nanoseconds: float) -> list[Path]:
+    """Files of :func:`training_replicas`, there or not."""
+    count = max(1, round(nanoseconds / SAMPLING_MOLECULES[molecule].replica_ns))
+    # The two to measure on have the first numbers, so that more replicas leave the files as they
+    # are.
+    first, second, *others = (
+        Path(folder) / molecule / f"training-{number:03d}.npz" for number in range(count + 2)
+    )
     return [*others, first, second]
 
 
@@ -75,7 +86,7 @@ def read_frames(paths) -> list[torch.Tensor]:
 
 def reference_torsions(
     folder, molecule: str, nanoseconds: float, replicas: int, processes: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, *, platform: str | None = None,
 ) -> list[np.ndarray]:  # fmt: skip
     """Torsions of each replica of the reference, made where they are not there.
 
@@ -88,16 +99,14 @@ def reference_torsions(
         folder / f"reference-{number:03d}.npz": shared | {"seed": number + 1}
         for number in range(replicas)
     }
-    make_files(
-        f"{molecule}: reference", files, functools.partial(_make_reference, molecule), processes,
-        progress,
-    )  # fmt: skip
+    make = functools.partial(_make_reference, molecule, _platform(molecule, platform))
+    make_files(f"{molecule}: reference", files, make, processes, progress)
     return [read_arrays(path, about, ("torsions",))[0] for path, about in files.items()]
 
 
 def reference_angles(
     folder, molecule: str, nanoseconds: float, replicas: int, processes: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None, *, platform: str | None = None,
 ) -> list[np.ndarray]:  # fmt: skip
     """φ and ψ of each replica of the reference, rad, ``(n_frames, 2 n_residues)`` by turns.
 
@@ -128,29 +137,35 @@ def _is_turned(molecule, number):
     return number >= 2 and math.floor((number + 1) * share) > math.floor(number * share)
 
 
-def _make_training(molecule, job):
+def _platform(molecule, name):
+    """Name of the platform, which is there: asked for before any process starts."""
+    return choose_platform(name or SAMPLING_MOLECULES[molecule].platform).getName()
+
+
+def _make_training(molecule, platform, job):
     path, settings = job
-    system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
+    system = sampled_system(molecule)
     positions = system.positions
     if settings["turned"]:
         positions = _turned(system, settings["seed"])
-    frames = _simulate(system, positions, settings, platform)
+    frames = _simulate(system, positions, settings, platform, path)
     write_arrays(path, settings, platform, frames=frames)
 
 
-def _make_reference(molecule, job):
+def _make_reference(molecule, platform, job):
     path, settings = job
-    system, platform = sampled_system(molecule), SAMPLING_MOLECULES[molecule].platform
-    frames = _simulate(system, system.positions, settings, platform)
+    system = sampled_system(molecule)
+    frames = _simulate(system, system.positions, settings, platform, path)
     reader = TorsionReader(untrained_model(system, None))
     write_arrays(path, settings, platform, torsions=reader(frames))
 
 
-def _simulate(system, positions, settings, platform):
+def _simulate(system, positions, settings, platform, path):
     steps = steps_between(settings["frame_interval"], _OPTIONS["time_step"])
     frames, _ = simulate_replica(
         openmm.XmlSerializer.serialize(system.system), positions, settings["n_frames"], steps,
-        settings["seed"], equilibration=settings["equilibration"], platform=platform, **_OPTIONS,
+        settings["seed"], equilibration=settings["equilibration"], platform=platform,
+        unfinished=path.with_suffix(".unfinished.npz"), **_OPTIONS,
     )  # fmt: skip
     return frames
 

@@ -29,6 +29,9 @@ class SamplingSettings:
     """Of plain dynamics that models are trained on, where none is packaged."""
     steps: int = 6000
     """Of training by likelihood, which fine-tuning for acceptance follows."""
+    made_on: str | None = None
+    """Platform of plain dynamics that is made to train on and to compare with; None: the quickest
+    on one core."""
     device: str = "auto"
     """Of training."""
 

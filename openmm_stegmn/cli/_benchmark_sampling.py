@@ -44,6 +44,13 @@ def sampling(
         typer.Option(help="Plain dynamics that models are trained on where none is packaged, ns."),
     ] = 50.0,
     steps: Annotated[int, typer.Option(help="Of that training.")] = 6000,
+    made_on: Annotated[
+        str | None,
+        typer.Option(
+            help="OpenMM platform of plain dynamics that --data lacks.",
+            show_default="the quickest on one core",
+        ),
+    ] = None,
     device: Device = "auto",
     processes: Processes = 1,
     at_once: Annotated[
@@ -73,7 +80,8 @@ def sampling(
             settings = SamplingSettings(
                 **chosen(molecules=molecules), seeds=seeds, seconds=seconds, md_frames=md_frames,
                 jumps=jumps, tries=tries, platform=platform, reference_ns=reference,
-                replicas=replicas, training_ns=training, steps=steps, device=device,
+                replicas=replicas, training_ns=training, steps=steps, made_on=made_on,
+                device=device,
             )  # fmt: skip
             with counted("files") as made, counted("runs") as measured:
                 records = run_sampling(

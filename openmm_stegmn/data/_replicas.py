@@ -10,6 +10,7 @@ from openmm import unit
 from torch import Tensor
 
 from ..units import to_angstrom
+from ._unfinished import UnfinishedReplica
 
 
 def simulate_replicas(
@@ -102,7 +103,8 @@ def langevin_context(xml, seed, *, time_step, temperature, friction, platform) -
 
 
 def simulate_replica(
-    xml, positions, n_frames, steps, seed, *, equilibration, velocities_every=None, **dynamics
+    xml, positions, n_frames, steps, seed, *, equilibration, velocities_every=None,
+    unfinished=None, **dynamics,
 ):  # fmt: skip
     """One replica, in this process.
 
@@ -119,6 +121,10 @@ def simulate_replica(
         ps.
     velocities_every : int, optional
         Frames from one that velocities are kept of to the next; the first is one.
+    unfinished : path, optional
+        File that holds what has been simulated, written every half minute or so, while the replica
+        is not done: called again after it was stopped, it goes on from there, and gives what it
+        would have given. It is for this replica alone, on this machine, and keeps no velocities.
     **dynamics
         Of :func:`langevin_context`.
 
@@ -131,22 +137,31 @@ def simulate_replica(
     """
     context = langevin_context(xml, seed, **dynamics)
     integrator = context.getIntegrator()
-    context.setPositions(positions)
-    openmm.LocalEnergyMinimizer.minimize(context)
-    context.setVelocitiesToTemperature(dynamics["temperature"], seed)
-    integrator.step(round(equilibration / dynamics["time_step"]))
     frames = np.empty((n_frames, len(positions), 3), np.float32)
-    velocities = []
-    for number, frame in enumerate(frames):
+    velocities, stored = [], None if unfinished is None else UnfinishedReplica(unfinished)
+    if stored is not None and velocities_every is not None:
+        raise ValueError("an unfinished replica keeps no velocities: leave one of both out")
+    first = 0 if stored is None else stored.load(context, frames)
+    if first == 0:
+        context.setPositions(positions)
+        openmm.LocalEnergyMinimizer.minimize(context)
+        context.setVelocitiesToTemperature(dynamics["temperature"], seed)
+        integrator.step(round(equilibration / dynamics["time_step"]))
+    for number in range(first, n_frames):
         integrator.step(steps)
         keep = velocities_every is not None and number % velocities_every == 0
         state = context.getState(positions=True, velocities=keep)
-        frame[:] = to_angstrom(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+        found = state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
+        frames[number] = to_angstrom(found)
         if keep:
             speed = state.getVelocities(asNumpy=True).value_in_unit(
                 unit.nanometer / unit.picosecond
             )
             velocities.append(to_angstrom(speed).astype(np.float32))
+        if stored is not None:
+            stored.keep(context, frames[: number + 1])
+    if stored is not None:
+        stored.path.unlink(missing_ok=True)
     return frames, np.array(velocities, np.float32).reshape(-1, len(positions), 3)
 
 

@@ -46,6 +46,12 @@ def test_effective_samples_of_an_angle():
     assert effective_angles(angle) < 0.1 * effective_samples(np.sin(angle))
 
 
+def test_effective_samples_of_hardly_any():
+    """Two frames that differ have no autocorrelation time."""
+    assert math.isnan(effective_samples(np.array([1.0, 2.0])))
+    assert math.isnan(effective_samples(np.ones(50)))
+
+
 def test_visits():
     inside, beside, outside = 1.0, 0.1, -2.0
     assert visits(np.array([outside, inside, inside, outside, inside]), 0.3, 2.0) == 2

@@ -54,12 +54,22 @@ def test_trains_what_is_not_packaged(short, tmp_path):
     assert [len(table.rows) for table in tables] == [2, 5]
     assert all(len(row) == len(table.head) for table in tables for row in table.rows)
 
+    # Models that are there need no frames.
+    for path in (tmp_path / "tetraalanine").glob("training-*.npz"):
+        path.unlink()
+    run_sampling(tmp_path, SMALL, output=tmp_path / "records.json", prepare_only=True)
+    assert not list((tmp_path / "tetraalanine").glob("training-*.npz"))
     # A model that is lost is trained again; the others are not.
     (tmp_path / "tetraalanine" / trained[1].details["model"]).unlink()
     again = run_sampling(tmp_path, SMALL, output=tmp_path / "records.json", prepare_only=True)
     through_json = json.loads(json.dumps(trained[0].details))
     assert len(again) == 2 and again[0].details == through_json
     assert (tmp_path / "tetraalanine" / trained[1].details["model"]).exists()
+
+
+def test_platform_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="'Abacus' is not installed"):
+        run_sampling(tmp_path, dataclasses.replace(SMALL, made_on="Abacus"))
 
 
 def test_some_replicas_begin_with_phi_turned():

@@ -1,0 +1,67 @@
+"""Replicas of plain dynamics that were stopped."""
+
+import numpy as np
+import openmm
+import pytest
+
+from openmm_stegmn.data import _unfinished, simulate_replica
+from openmm_stegmn.systems import build_system
+
+DYNAMICS = {
+    "time_step": 0.002, "temperature": 300.0, "friction": 1.0, "platform": "Reference",
+    "equilibration": 0.05,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def molecule():
+    return build_system()
+
+
+def replica(molecule, n_frames=8, seed=3, **options):
+    xml = openmm.XmlSerializer.serialize(molecule.system)
+    return simulate_replica(
+        xml, molecule.positions, n_frames, 5, seed, **DYNAMICS, **options
+    )[0]  # fmt: skip
+
+
+@pytest.fixture
+def stopped(molecule, tmp_path, monkeypatch):
+    """File of a replica that was killed after its fourth frame."""
+    monkeypatch.setattr(_unfinished, "_EVERY", 0.0)
+    path, write, written = tmp_path / "replica.unfinished.npz", _unfinished.write_archive, []
+
+    def killed(*args):
+        write(*args)
+        written.append(1)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_unfinished, "write_archive", killed)
+    with pytest.raises(KeyboardInterrupt):
+        replica(molecule, unfinished=path)
+    monkeypatch.setattr(_unfinished, "write_archive", write)
+    return path
+
+
+def test_goes_on_where_it_was_stopped(molecule, stopped, monkeypatch):
+    monkeypatch.setattr(openmm.LocalEnergyMinimizer, "minimize", None)
+    found = replica(molecule, unfinished=stopped)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(found, replica(molecule))
+    assert not stopped.exists()
+
+
+def test_begins_anew_from_what_is_none_of_its_own(molecule, stopped):
+    """Another seed is another replica; a damaged file is none."""
+    whole = stopped.read_bytes()
+    np.testing.assert_array_equal(
+        replica(molecule, seed=4, unfinished=stopped), replica(molecule, seed=4)
+    )
+    stopped.write_bytes(whole[: len(whole) // 2])
+    np.testing.assert_array_equal(replica(molecule, unfinished=stopped), replica(molecule))
+
+
+def test_keeps_no_velocities(molecule, tmp_path):
+    with pytest.raises(ValueError, match="keeps no velocities"):
+        replica(molecule, unfinished=tmp_path / "replica.npz", velocities_every=2)
