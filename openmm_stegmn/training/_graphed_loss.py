@@ -24,7 +24,7 @@ class GraphedLoss:
     """
 
     def __init__(self, model: nn.Module, loss: Callable[..., Tensor]):
-        self._eager = _Loss(model, loss)
+        self._model, self._eager = model, loss
         self._graphed, self._shapes, self._refused = None, None, False
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -43,15 +43,20 @@ class GraphedLoss:
     def _capture(self, inputs):
         self._shapes = _shapes(inputs)
         samples = tuple(x.clone() for x in inputs)
+        # Gradients come from the stream that captured, and the next step waits for them anyway.
+        torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
         try:
             self._graphed = torch.cuda.make_graphed_callables(
-                self._eager, samples, allow_unused_input=True
+                _Loss(self._model, self._eager), samples, allow_unused_input=True
             )
         except RuntimeError as error:
+            # the first error, not what the capture then says of itself
+            while error.__context__ is not None:
+                error = error.__context__
             reason = str(error).splitlines()[0]
             warnings.warn(
-                f"the loss of {type(self._eager.model).__name__} cannot be captured as a CUDA "
-                f"graph ({reason}): training goes on without, and slower", stacklevel=2,
+                f"the loss of {type(self._model).__name__} cannot be captured as a CUDA graph "
+                f"({reason}): training goes on without, and slower", stacklevel=2,
             )  # fmt: skip
             self._refused = True
 

@@ -8,6 +8,7 @@ from ._fourier import (
     FourierConvolution,
     ScalarConvolution,
     VectorConvolution,
+    fourier_basis,
     time_embedding,
 )
 from ._graph import gather_atoms, neighbour_table, radial_basis
@@ -29,6 +30,7 @@ __all__ = [
     "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
     "Perceptron", "PoolingLayer", "ScalarConvolution", "SharedRegression", "SoftClusters",
     "TensorProduct", "VectorConvolution", "axial_torque", "bond_graph", "complete_graph",
-    "gather_atoms", "neighbour_table", "pair_features", "radial_basis", "radius_graph",
-    "relative_torsions", "ridge_solution", "spherical_harmonics", "time_embedding",
+    "fourier_basis", "gather_atoms", "neighbour_table", "pair_features", "radial_basis",
+    "radius_graph", "relative_torsions", "ridge_solution", "spherical_harmonics",
+    "time_embedding",
 ]  # fmt: skip

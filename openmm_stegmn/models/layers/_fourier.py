@@ -6,14 +6,38 @@ import torch
 from torch import Tensor, nn
 
 
+def fourier_basis(frames: int, modes: int, like: Tensor) -> Tensor:
+    r"""Waves that convolutions over P frames are made of, ``(P * P, 2 I)``.
+
+    :math:`s_k \cos θ_k(p - q)` of each mode k, then :math:`-s_k \sin θ_k(p - q)`, for all pairs of
+    frames; :math:`θ_k(d) = 2 π k d / P`, and :math:`s_k` is 2 / P, or 1 / P of a mode that is its
+    own conjugate. They are the same for all layers of a network.
+
+    Parameters
+    ----------
+    frames, modes : int
+        P, and I. Of fewer than 2 (I − 1) frames, modes that they do not have are zero.
+    like : Tensor
+        Whose dtype and device they have.
+    """
+    number = torch.arange(modes, device=like.device)
+    frame = torch.arange(frames, device=like.device)
+    apart = (frame[:, None] - frame).reshape(-1, 1)
+    # Whole turns are left out before cosines are taken: no digits are lost to them.
+    angle = (apart * number % frames).to(like.dtype) * (2 * math.pi / frames)
+    paired, there = 2 * number < frames, 2 * number <= frames
+    share = (paired.to(like.dtype) + there - 1.0 * (number == 0)) / frames
+    return torch.cat([share * torch.cos(angle), -share * torch.sin(angle)], -1)
+
+
 class FourierConvolution(nn.Module):
     r"""Mix channels mode by mode: :math:`F^{-1}(M · F(y))` over P frames, truncated.
 
     F is the discrete Fourier transform over the frames, of which the lowest I modes are kept, and
-    :math:`M ∈ C^{I × F × F}` is learned. Matrices of cosines and sines take the place of a fast
-    transform: for the few dozen frames that there are they are as fast, in every precision, and
-    tracing and freezing know them. The result is that of ``torch.fft.irfft(M · torch.fft.rfft(y))``
-    with all further modes zero.
+    :math:`M ∈ C^{I × F × F}` is learned. All of it is one product with a matrix of P F rows, which
+    is made from M each time: for the few dozen frames that there are it is fast, in every
+    precision, and tracing and freezing know it. The result is that of
+    ``torch.fft.irfft(M · torch.fft.rfft(y))`` with all further modes zero.
 
     A function of time keeps its modes whatever the number of frames, so one M serves any number; of
     fewer than 2 (I − 1) frames, those modes are left out that they do not have.
@@ -36,27 +60,16 @@ class FourierConvolution(nn.Module):
         #: Real and imaginary part of M, ``(2, I, F, F)``, from the last axis to the one before.
         self.weights = nn.Parameter(scale * torch.randn(2, modes, channels, channels))
 
-    def forward(self, y: Tensor) -> Tensor:
-        """``(B, P, ..., F)`` to the same shape."""
-        frames = y.shape[1]
-        modes = min(self.modes, frames // 2 + 1)
-        number = torch.arange(modes, device=y.device)
-        # Whole turns are left out before cosines are taken: no digits are lost to them.
-        turns = number[:, None] * torch.arange(frames, device=y.device) % frames
-        angle = turns.to(y.dtype) * (2 * math.pi / frames)
-        cosine, sine = torch.cos(angle), torch.sin(angle)
-        own_conjugate = (number == 0) | (2 * number == frames)
-        share = (2 - own_conjugate.to(y.dtype)).unsqueeze(1) / frames
-        real, imaginary = (torch.einsum("kp,bp...->bk...", part, y) for part in (cosine, -sine))
-        a, b = self.weights[:, :modes]
-        mixed = torch.stack([
-            torch.einsum("kfg,bk...g->bk...f", a, real)
-            - torch.einsum("kfg,bk...g->bk...f", b, imaginary),
-            torch.einsum("kfg,bk...g->bk...f", b, real)
-            + torch.einsum("kfg,bk...g->bk...f", a, imaginary),
-        ])  # fmt: skip
-        back = torch.stack([share * cosine, -share * sine])
-        return torch.einsum("ckp,cbk...->bp...", back, mixed)
+    def forward(self, y: Tensor, basis: Tensor) -> Tensor:
+        """``(B, P, ..., F)`` to the same shape, with :func:`fourier_basis` of P frames."""
+        batch, frames, channels = y.shape[0], y.shape[1], y.shape[-1]
+        kernel = (basis @ self.weights.flatten(2).flatten(0, 1)).reshape(
+            frames, frames, channels, channels
+        )
+        # from frame and channel to frame and channel
+        kernel = kernel.permute(1, 3, 0, 2).reshape(frames * channels, frames * channels)
+        rows = y.flatten(2, -2).transpose(1, 2).reshape(-1, frames * channels) @ kernel
+        return rows.reshape(batch, -1, frames, channels).transpose(1, 2).reshape(y.shape)
 
 
 class ScalarConvolution(nn.Module):
@@ -71,9 +84,9 @@ class ScalarConvolution(nn.Module):
         super().__init__()
         self.convolution = FourierConvolution(channels, modes, 1 / channels)
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h: Tensor, basis: Tensor) -> Tensor:
         """``(B, P, N, channels)`` to the same."""
-        return h + nn.functional.silu(self.convolution(h))
+        return h + nn.functional.silu(self.convolution(h, basis))
 
 
 class VectorConvolution(nn.Module):
@@ -93,9 +106,9 @@ class VectorConvolution(nn.Module):
         super().__init__()
         self.convolution = FourierConvolution(channels, modes, scale)
 
-    def forward(self, vectors: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, basis: Tensor) -> Tensor:
         """``(B, P, N, 3, channels)`` to the same."""
-        return vectors + self.convolution(vectors)
+        return vectors + self.convolution(vectors, basis)
 
 
 def time_embedding(times: Tensor, width: int) -> Tensor:

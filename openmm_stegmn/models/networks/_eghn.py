@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from ..layers import Edges, EGNNLayer, ParticleGraph, Perceptron, PoolingLayer, SoftClusters
+from ..layers import (
+    Edges,
+    EGNNLayer,
+    ParticleGraph,
+    Perceptron,
+    PoolingLayer,
+    SoftClusters,
+    fourier_basis,
+)
 from ._egno import OperatorNetwork
 from ._interface import StateNetwork, state_network
 
@@ -63,21 +71,22 @@ class Hierarchy(nn.Module):
         ----------
         x, v, h, edges
             As of :class:`EGNNLayer`.
-        temporal : (list, list) of Module, optional
-            What comes before each layer between nodes, and before each between clusters.
+        temporal : (list of Module, list of Module, Tensor), optional
+            Convolutions before each layer between nodes, those before each between clusters, and
+            their basis.
 
         Returns
         -------
         x, v : Tensor, ``(B, P, N, 3)``
         """
-        low, high = temporal or (None, None)
-        moved, _, h = _pass(self.low, low, x, v, h, edges)
+        low, high, basis = temporal or (None, None, None)
+        moved, _, h = _pass(self.low, low, basis, x, v, h, edges)
         force = moved - x
         clusters = self.clusters(x, v, force, h, edges)
         # Lost after each evaluation, or whatever copies the network would find its graph
         self.cut_loss = clusters.cut_loss() if self.training else None
         of_clusters = [clusters.pool(values) for values in (x, v, h)]
-        ends = _pass(self.high, high, *of_clusters, clusters.edges())
+        ends = _pass(self.high, high, basis, *of_clusters, clusters.edges())
         push, kick = (
             clusters.spread(end - start) for end, start in zip(ends[:2], of_clusters, strict=False)
         )
@@ -96,10 +105,10 @@ class Hierarchy(nn.Module):
         return loss
 
 
-def _pass(layers, temporal, x, v, h, edges):
+def _pass(layers, temporal, basis, x, v, h, edges):
     for number, layer in enumerate(layers):
         if temporal is not None:
-            x, v, h = temporal[number](x, v, h)
+            x, v, h = temporal[number](x, v, h, basis)
         x, v, h = layer(x, v, h, edges)
     return x, v, h
 
@@ -163,8 +172,10 @@ class EGHNO(OperatorNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph, frames=None):
         """The P frames, or as many as asked for."""
-        temporal = self.temporal_low, self.temporal_high
-        return self.hierarchy(*self.lift(x, v, h, frames), Edges(graph), temporal)
+        x, v, h = self.lift(x, v, h, frames)
+        basis = fourier_basis(x.shape[1], self.modes, x)
+        temporal = self.temporal_low, self.temporal_high, basis
+        return self.hierarchy(x, v, h, Edges(graph), temporal)
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """The cut loss."""

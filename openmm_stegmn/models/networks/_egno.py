@@ -9,6 +9,7 @@ from ..layers import (
     ParticleGraph,
     ScalarConvolution,
     VectorConvolution,
+    fourier_basis,
     time_embedding,
 )
 from ._interface import StateNetwork, state_network
@@ -38,14 +39,16 @@ class TemporalConvolution(nn.Module):
         count = len(self.vectors)
         self.vector = VectorConvolution(count, modes, vector_scale) if count else None
 
-    def forward(self, x: Tensor, v: Tensor, h: Tensor):
-        """``(B, P, N, 3)`` twice and ``(B, P, N, hidden)`` to the same."""
+    def forward(self, x: Tensor, v: Tensor, h: Tensor, basis: Tensor):
+        """``(B, P, N, 3)`` twice and ``(B, P, N, hidden)`` to the same, with their
+        :func:`~openmm_stegmn.models.layers.fourier_basis`."""
         if self.scalar is not None:
-            h = self.scalar(h)
+            h = self.scalar(h, basis)
         if self.vector is not None:
             centre = x.mean(-2, keepdim=True)
             parts = {"x": x - centre, "v": v}
-            mixed = self.vector(torch.stack([parts[name] for name in self.vectors], -1))
+            vectors = torch.stack([parts[name] for name in self.vectors], -1)
+            mixed = self.vector(vectors, basis)
             parts |= dict(zip(self.vectors, mixed.unbind(-1), strict=True))
             x, v = parts["x"] + centre, parts["v"]
         return x, v, h
@@ -171,7 +174,7 @@ class EGNO(OperatorNetwork):
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph, frames=None):
         """The P frames, or as many as asked for."""
         x, v, h = self.lift(x, v, h, frames)
-        edges = Edges(graph)
+        basis, edges = fourier_basis(x.shape[1], self.modes, x), Edges(graph)
         for temporal, layer in zip(self.temporal, self.layers, strict=True):
-            x, v, h = layer(*temporal(x, v, h), edges)
+            x, v, h = layer(*temporal(x, v, h, basis), edges)
         return x, v
