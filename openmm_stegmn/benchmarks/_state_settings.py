@@ -20,6 +20,8 @@ class StateSettings:
     """At most; by default those of the benchmark."""
     batch_size: int | None = None
     learning_rate: float | None = None
+    fused: bool | None = None
+    """Whether kernels are fused before training, on a GPU; by default not."""
     decode: tuple = ()
     """Numbers of frames that operator networks are decoded at beside P, with no training."""
     device: str = "auto"
@@ -44,5 +46,6 @@ class StateSettings:
     @property
     def training(self) -> dict:
         """What is not as published."""
-        values = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
+        names = ("epochs", "batch_size", "learning_rate", "fused")
+        values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}

@@ -21,10 +21,13 @@ class GraphedLoss:
     loss : callable
         Of tensors, to a tensor without dimensions. It may neither wait for the GPU nor draw random
         numbers of the CPU.
+    fused : bool
+        Whether ``torch.compile`` fuses kernels before they are captured, which takes about half a
+        minute. Numbers change by rounding.
     """
 
-    def __init__(self, model: nn.Module, loss: Callable[..., Tensor]):
-        self._model, self._eager = model, loss
+    def __init__(self, model: nn.Module, loss: Callable[..., Tensor], fused: bool = False):
+        self._model, self._eager, self._fused = model, loss, fused
         self._graphed, self._shapes, self._refused = None, None, False
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -46,8 +49,11 @@ class GraphedLoss:
         # Gradients come from the stream that captured, and the next step waits for them anyway.
         torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
         try:
+            captured = _Loss(self._model, self._eager)
+            if self._fused:
+                captured = torch.compile(captured, dynamic=False)
             self._graphed = torch.cuda.make_graphed_callables(
-                _Loss(self._model, self._eager), samples, allow_unused_input=True
+                captured, samples, allow_unused_input=True
             )
         except RuntimeError as error:
             # the first error, not what the capture then says of itself
