@@ -16,12 +16,14 @@ from ._speed_jobs import (
 from ._speed_modes import PRECISIONS
 from ._speed_process import FreshJob
 from ._speed_record import SpeedRecord
-from ._speed_settings import BACKBONE_ATOMS, SpeedSettings
+from ._speed_settings import BACKBONE_ATOMS, SPEED_MODES, SpeedSettings
 from ._speed_start import StartJob
 
 # Windows at a time, as what was published was measured
 _INFERENCE = {"aspirin": (1, 100), "protein": (1,)}
 _TRAINING = {"aspirin": 100, "protein": 10}
+_LAST = ("graph", "compile")
+_NO_TF32 = ("tf32", "cpu")
 
 
 def run_speed(
@@ -54,7 +56,8 @@ def run_speed(
         If a model does not take its molecule, or the output holds records made with other settings.
     """
     settings = settings or SpeedSettings()
-    file, jobs = RecordFile(output, SpeedRecord), list(_jobs(settings))
+    file = RecordFile(output, SpeedRecord)
+    jobs = sorted(_jobs(settings), key=lambda job: _place(job.key))
     for name in settings.models:
         _check(name, settings)
     return make_records(jobs, file, overwrite=overwrite, progress=progress)
@@ -83,15 +86,15 @@ def _jobs(settings) -> Iterator[Job]:
     for part, make in makers.items():
         if part in settings.parts:
             for threads in settings.threads:
-                # A capture or a compiler that fails may leave traces: the plain modes come first.
-                yield from sorted(make(settings, threads), key=lambda job: _place(job, settings))
+                yield from make(settings, threads)
     if "start" in settings.parts:
         yield StartJob(settings)
 
 
-def _place(job, settings):
-    mode = job.mode.split(",")[0]
-    return settings.modes.index(mode) if mode in settings.modes else 0
+def _place(key):
+    # A capture or a compiler that fails may leave traces: what is run in other ways comes first.
+    mode = key[4].split(",")[0]
+    return SPEED_MODES.index(mode) if mode in _LAST else 0
 
 
 def _case(name, batch, settings):
@@ -127,9 +130,6 @@ def _precision(settings, threads):
             yield PrecisionJob(settings, case, model, f"{mode}, {precision}", threads)
 
 
-_NO_TF32 = ("tf32", "cpu")
-
-
 def _atoms(settings, threads):
     for model in settings.models:
         for count in settings.atoms:
@@ -137,18 +137,25 @@ def _atoms(settings, threads):
             yield FreshJob(InferenceJob(settings, case, model, "eager", threads, "atoms"))
 
 
+def _series_modes(settings):
+    # A compiler takes as long for each size as all that is measured.
+    return [mode for mode in settings.modes if mode != "compile"]
+
+
 def _history(settings, threads):
     for model in settings.models:
         for history in settings.histories:
-            case = SpeedCase.aspirin(1, history)
-            yield InferenceJob(settings, case, model, settings.modes[0], threads, "history")
+            for mode in _series_modes(settings):
+                case = SpeedCase.aspirin(1, history)
+                yield InferenceJob(settings, case, model, mode, threads, "history")
 
 
 def _batch(settings, threads):
     for model in settings.models:
         for batch in settings.batches:
-            case = SpeedCase.aspirin(batch)
-            yield InferenceJob(settings, case, model, settings.modes[0], threads, "batch")
+            for mode in _series_modes(settings):
+                case = SpeedCase.aspirin(batch)
+                yield InferenceJob(settings, case, model, mode, threads, "batch")
 
 
 def _profile(settings, threads):

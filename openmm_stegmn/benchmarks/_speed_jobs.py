@@ -3,6 +3,7 @@
 import functools
 import os
 import platform
+import re
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -11,11 +12,10 @@ from dataclasses import asdict, dataclass
 import torch
 from torch.autograd import DeviceType
 
-from ..training import TrainingConfig, train
 from ._speed_cases import SpeedCase
 from ._speed_floors import Work
 from ._speed_machine import measure_machine
-from ._speed_modes import NextFrame, inference, time_training, training_step
+from ._speed_modes import NextFrame, inference, time_training, train_for, training_step
 from ._speed_record import SpeedRecord, title_of
 from ._speed_settings import SpeedSettings
 from ._speed_timing import GPUMemory, timed
@@ -64,9 +64,7 @@ class SpeedJob(ABC):
                 measured, more = self.measure()
             details |= more
         except (RuntimeError, MemoryError) as error:
-            # of memory, a capture, or a compiler: torch's messages have many lines
-            lines = str(error).strip().splitlines()
-            failure = f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
+            failure = _reason(error)
         if self.settings.device == "cuda":
             torch.cuda.empty_cache()
         return SpeedRecord(*self.key, measured, self.identity, details, failure)
@@ -185,12 +183,21 @@ class ProfileJob(SpeedJob):
         on_gpu = self.settings.device == "cuda"
         kinds = [torch.profiler.ProfilerActivity.CPU]
         kinds += [torch.profiler.ProfilerActivity.CUDA] * on_gpu
-        with torch.profiler.profile(activities=kinds) as profile:
+        with torch.profiler.profile(activities=kinds, acc_events=True) as profile:
             for _ in range(_PROFILED):
                 call()
             if on_gpu:
                 torch.cuda.synchronize()
         return {"calls": _PROFILED}, {"operations": _most_expensive(profile, on_gpu)}
+
+
+def _reason(error):
+    """One line on a lack of memory, or what a capture or a compiler says in many."""
+    lines = str(error).strip().splitlines() or [""]
+    asked = re.search(r"allocate ([\d.]+ (?:bytes|\wiB))", str(error))
+    if asked:
+        return f"out of memory, asked for {asked[1]}"
+    return f"{type(error).__name__}: {lines[0]}"[:300]
 
 
 def _most_expensive(profile, on_gpu):
@@ -231,10 +238,7 @@ def _trained(case, name):
     windows = case.windows()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        config = TrainingConfig(
-            steps=_TRAINED, batch_size=case.batch, validate_every=_TRAINED, time_reversal=False
-        )
-        model = train(case.build(name), windows, config, accelerator="cpu", progress=False)
+        model = train_for(_TRAINED, case.build(name), windows, case.batch, "cpu")
     window, _ = windows.take(torch.arange(case.batch))
     window = window.clone()
     with torch.no_grad():

@@ -162,17 +162,19 @@ def time_training(
         That a batch is gone through in.
     """
     watch = _StepTimes(device, repeats, seconds)
+    train_for(watch.most, model, windows, batch, device, fitted=True, callbacks=[watch])
+    return Timing.of(watch.times), watch.parts
+
+
+def train_for(steps: int, model, windows, batch: int, device: str, **options):
+    """Train without validation; see :func:`~openmm_stegmn.training.train`."""
     config = TrainingConfig(
-        steps=watch.most, batch_size=batch, validate_every=watch.most, time_reversal=False
-    )
-    accelerator = "gpu" if device == "cuda" else "cpu"
+        steps=steps, batch_size=batch, validate_every=steps, time_reversal=False
+    )  # fmt: skip
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
-        train(
-            model, windows, config, fitted=True, progress=False, accelerator=accelerator,
-            callbacks=[watch],
-        )  # fmt: skip
-    return Timing.of(watch.times), watch.parts
+        accelerator = "gpu" if device == "cuda" else "cpu"
+        return train(model, windows, config, accelerator=accelerator, progress=False, **options)
 
 
 class _StepTimes(lightning.Callback):

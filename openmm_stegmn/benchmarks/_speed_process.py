@@ -3,8 +3,8 @@
 import multiprocessing
 import pickle
 import resource
-import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ._speed_jobs import SpeedJob
 from ._speed_record import SpeedRecord
@@ -64,7 +64,7 @@ def _work(job, sender):
     most = _SHARE * _free_bytes()
     # Private memory that can be written: what CUDA reserves of addresses is not that.
     resource.setrlimit(resource.RLIMIT_DATA, (int(most), resource.RLIM_INFINITY))
-    before = _peak_bytes()
+    before = _bytes_now()
     job = pickle.loads(job)
     record = job.run()
     if record.failure is None:
@@ -81,6 +81,9 @@ def _free_bytes():
     return 1024 * int(values["MemAvailable"].split()[0])
 
 
+def _bytes_now():
+    return resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[1])
+
+
 def _peak_bytes():
-    scale = 1 if sys.platform == "darwin" else 1024
-    return scale * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -154,11 +154,12 @@ def _precision(records):
 
 
 def _series(records, axis):
-    head = ["model", "threads", axis.replace("n_", ""), "ms", "quartiles", "peak (MB)", "ms / each"]
+    size = {"n_atoms": "atoms", "history": "T", "batch": "batch"}[axis]
+    head = ["model", "mode", "threads", size, "ms", "quartiles", "peak (MB)", "ms / each"]
     rows = []
     for record in records:
-        size = getattr(record, axis)
-        row = [record.model, str(record.threads), f"{size:,}"]
+        value = getattr(record, axis)
+        row = [record.model, record.mode, str(record.threads), f"{value:,}"]
         if record.failure is not None:
             rows.append([*row, record.failure, ABSENT, ABSENT, ABSENT])
             continue
@@ -166,13 +167,12 @@ def _series(records, axis):
         memory = measured["MB"] if measured["MB"] is not None else measured.get("host_MB")
         rows.append([
             *row, _number(measured["ms"]), _quartiles(measured), _number(memory),
-            _number(measured["ms"] / size),
+            _number(measured["ms"] / value),
         ])  # fmt: skip
     first = records[0]
-    fixed = {"atoms": first.n_atoms, "T =": first.history, "batch": first.batch}
-    del fixed[{"n_atoms": "atoms", "history": "T =", "batch": "batch"}[axis]]
-    shown = ", ".join(f"{name} {value:,}" for name, value in fixed.items())
-    title = f"Inference against {head[2]}, {first.hardware}: {first.case}, {first.mode}, {shown}"
+    fixed = {"atoms": first.n_atoms, "T": first.history, "batch": first.batch}
+    shown = ", ".join(f"{name} {value:,}" for name, value in fixed.items() if name != size)
+    title = f"Inference against {size}, {first.hardware}: {first.case}, {shown}"
     return BenchmarkTable(title, head, rows)
 
 
