@@ -6,8 +6,9 @@
 Alanine dipeptide has its packaged model; the others have `stegmn` as it is before training, fitted
 by least squares to plain dynamics of its own: what a jump costs does not depend on its weights, how
 many are kept does. Plain dynamics and hybrid cycles take turns in one process, each waited for. The
-cost of a jump is what a cycle takes beyond its physical steps, at their median in the plain
-dynamics: bridge, energies, corrector steps, recorded frames and rejected jumps are all in it.
+cost of a jump is what a cycle takes beyond as many steps of plain dynamics just before: bridge,
+energies, corrector steps, recorded frames and rejected jumps are all in it. It is told best where
+legs are short.
 Nominal speed counts the time that the clock has advanced by, with what jumps were kept, and, as the
 most there could be, with all of them. `propagator_systems.py --prepare --folder systems` writes
 the systems for a machine without openmmtools.
@@ -127,17 +128,19 @@ def measure(name, start, schedule, options):
     )  # fmt: skip
     simulation = app.Simulation(start.topology, system, propagator, *platform(options.platform))
     begin(simulation.context, start)
-    steps, times, cycles, starts = propagator.steps_per_frame, [], [], time.perf_counter()
+    steps = md_frames * propagator.steps_per_frame
+    times, cycles, costs, begun = [], [], [], time.perf_counter()
     while len(cycles) < WARM_UP + options.cycles:
+        # As many steps at a time as in a cycle: waiting for the device takes time, too.
         times.append(timed(plain, lambda: plain.getIntegrator().step(steps)) / steps)
         cycles.append(cycle(simulation, propagator, jumps))
-        late = time.perf_counter() - starts > options.seconds
+        made = cycles[-1]
+        costs.append((made["seconds"] - made["steps"] * times[-1]) / made["attempted"])
+        late = time.perf_counter() - begun > options.seconds
         if late and len(cycles) > WARM_UP + 1:
             break
-    times, cycles = times[WARM_UP:], cycles[WARM_UP:]
-    a_step = statistics.median(times)
-    costs = [(made["seconds"] - made["steps"] * a_step) / made["attempted"] for made in cycles]
-    cost = statistics.median(costs)
+    times, cycles, costs = times[WARM_UP:], cycles[WARM_UP:], costs[WARM_UP:]
+    a_step, cost = statistics.median(times), statistics.median(costs)
     sums = {key: sum(made[key] for made in cycles) for key in cycles[0]}
     covered = propagator.jump_time
     most = sums["steps"] * start.step + sums["attempted"] * covered
@@ -239,11 +242,11 @@ def table(records):
         rows.append([
             made["system"], f"{made['atoms']:,} ({made['jumping']:,})",
             f"{made['platform']}, {made['backend']}", made["schedule"],
-            f"{1000 * made['ms_per_step']:.0f}", f"{made['ms_per_jump']:.2f}",
-            f"{lower:.2f}–{upper:.2f}", f"{made['steps_per_jump']:.0f}",
+            f"{1000 * made['ms_per_step']:.0f}", f"{made['ms_per_jump']:.3g}",
+            f"{lower:.3g}–{upper:.3g}", f"{made['steps_per_jump']:.3g}",
             f"{made['break_even_ps']:.3g}", "never" if rejected is None else f"{rejected:.3g}",
             f"{made['jump_time_ps']:.3g}", f"{100 * made['kept']:.0f}",
-            *(f"{made[name]:.0f}" for name in (
+            *(f"{made[name]:.3g}" for name in (
                 "plain_ns_per_day", "hybrid_ns_per_day", "hybrid_if_all_kept_ns_per_day",
             )),
         ])  # fmt: skip
@@ -270,6 +273,17 @@ def at_least(least):
     return number
 
 
+def positive(text):
+    """A number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return value
+
+
 def parse():
     """Options; the defaults are for a GPU."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -286,7 +300,7 @@ def parse():
     parser.add_argument("--minimisation", type=at_least(1), default=100, help="iterations")
     parser.add_argument("--relaxation", type=at_least(0), default=2000, help="steps")
     parser.add_argument("--cycles", type=at_least(2), default=20, help="timed, of each schedule")
-    parser.add_argument("--seconds", type=float, default=20.0, help="after which no more cycles")
+    parser.add_argument("--seconds", type=positive, default=20.0, help="after which no more cycles")
     parser.add_argument("--threads", type=at_least(1), default=1, help="of the network on a CPU")
     parser.add_argument("--output", type=Path, default=Path("break_even.json"))
     return parser.parse_args()

@@ -105,7 +105,7 @@ def _aspirin(count):
 def _backbones(residues, count):
     generator = torch.Generator().manual_seed(_SEED)
     on_line = _to_and_fro(3 * residues)
-    on_line = on_line + 0.2 * torch.randn(on_line.shape, generator=generator)
+    on_line = on_line + 0.1 * torch.randn(on_line.shape, generator=generator)
     on_line = on_line.reshape(residues, 3, 3)
     aside = torch.tensor([0.0, 0.9, 0.84])
     places = torch.cat([on_line, on_line[:, 2:] + aside], 1).reshape(-1, 3)

@@ -38,7 +38,7 @@ def draw_scaling(records: Iterable[SpeedRecord], path) -> bool:
             found = sorted(found, key=lambda record: record.n_atoms)
             atoms = [record.n_atoms for record in found]
             time.plot(atoms, [record.measured["ms"] for record in found], "o-", label=name)
-            memory.plot(atoms, [_megabytes(record) for record in found], "o-", label=name)
+            memory.plot(atoms, [memory_of(record) for record in found], "o-", label=name)
         for axes, label in ((time, "time (ms)"), (memory, "peak of memory (MB)")):
             axes.set(xscale="log", yscale="log", xlabel="atoms", ylabel=label)
             axes.grid(alpha=0.3)
@@ -48,6 +48,7 @@ def draw_scaling(records: Iterable[SpeedRecord], path) -> bool:
     return True
 
 
-def _megabytes(record):
+def memory_of(record: SpeedRecord) -> float | None:
+    """Peak of the GPU's memory, else of the process's, MB; None where neither is known."""
     on_gpu = record.measured["MB"]
-    return record.measured["host_MB"] if on_gpu is None else on_gpu
+    return record.measured.get("host_MB") if on_gpu is None else on_gpu

@@ -65,8 +65,6 @@ class SpeedJob(ABC):
             details |= more
         except (RuntimeError, MemoryError) as error:
             failure = _reason(error)
-        if self.settings.device == "cuda":
-            torch.cuda.empty_cache()
         return SpeedRecord(*self.key, measured, self.identity, details, failure)
 
     @abstractmethod
@@ -131,9 +129,11 @@ class TrainingJob(SpeedJob):
         with GPUMemory(settings.device) as memory:
             model, windows = self.prepared()
             if self.mode == TRAINING_MODES[0]:
+                # train() moves windows itself
                 timing, details["parts"] = time_training(
-                    model, windows, case.batch, settings.device, settings.repeats, settings.seconds
-                )
+                    model, windows.to("cpu"), case.batch, settings.device, settings.repeats,
+                    settings.seconds,
+                )  # fmt: skip
             else:
                 timing = self.timed(training_step(model, windows, case.batch))
         details["work"] = asdict(_training_work(case, self.model))
@@ -208,6 +208,8 @@ def _most_expensive(profile, on_gpu):
     field = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     events = sorted(events, key=lambda event: getattr(event, field), reverse=True)
     total = sum(getattr(event, field) for event in events)
+    if not total:
+        raise RuntimeError("the profiler tells no times of the device")
     return [
         {
             "name": event.key, "count": event.count / _PROFILED,

@@ -77,8 +77,13 @@ def _script(network, inputs):
 
 
 def _compile(network, inputs):
-    call = torch.compile(network, dynamic=False)
-    call(*inputs)
+    # on a GPU with a graph around what is compiled
+    mode = "reduce-overhead" if inputs[0].is_cuda else "default"
+    call = torch.compile(network, dynamic=False, mode=mode)
+    try:
+        call(*inputs)
+    except Exception as error:  # from the compiler that it calls, nearly anything
+        raise RuntimeError(f"torch.compile: {error}") from error
     return call
 
 
@@ -147,6 +152,7 @@ def time_training(
     ----------
     model : TrajectoryModel
     windows : WindowSet
+        On the CPU.
     batch : int
     device : str
     repeats : int

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import pickle
-import resource
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,29 +61,30 @@ class FreshJob:
 
 
 def _work(job, sender):
-    most = _SHARE * _free_bytes()
-    # Private memory that can be written: what CUDA reserves of addresses is not that.
-    resource.setrlimit(resource.RLIMIT_DATA, (int(most), resource.RLIM_INFINITY))
-    before = _bytes_now()
-    job = pickle.loads(job)
-    record = job.run()
+    memory = _ProcessMemory() if sys.platform == "linux" else None
+    record = pickle.loads(job).run()
     if record.failure is None:
-        host = (_peak_bytes() - before) / 1e6
-        measured = record.measured | {"host_MB": host}
-        record = replace(record, measured=measured)
+        host = None if memory is None else memory.taken() / 1e6
+        record = replace(record, measured=record.measured | {"host_MB": host})
     sender.send(record)
     sender.close()
 
 
-def _free_bytes():
-    with open("/proc/meminfo") as file:
-        values = dict(line.split(":") for line in file)
-    return 1024 * int(values["MemAvailable"].split()[0])
+class _ProcessMemory:
+    """Memory of this process from now on, of which it gets no more than most of what is free."""
 
+    def __init__(self):
+        import resource  # not on all systems
 
-def _bytes_now():
-    return resource.getpagesize() * int(Path("/proc/self/statm").read_text().split()[1])
+        with open("/proc/meminfo") as file:
+            values = dict(line.split(":") for line in file)
+        free = 1024 * int(values["MemAvailable"].split()[0])
+        # Private memory that can be written: what CUDA reserves of addresses is not that.
+        resource.setrlimit(resource.RLIMIT_DATA, (int(_SHARE * free), resource.RLIM_INFINITY))
+        self._usage = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self._before = resource.getpagesize() * pages
 
-
-def _peak_bytes():
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    def taken(self) -> int:
+        """Bytes at the peak, beyond those at the start."""
+        return self._usage() - self._before

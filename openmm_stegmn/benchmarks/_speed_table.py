@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ._speed_figure import memory_of
 from ._speed_floors import floor_ms, one_by_one_ms
 from ._speed_record import SpeedRecord
 from ._table import ABSENT, BenchmarkTable
@@ -164,9 +165,8 @@ def _series(records, axis):
             rows.append([*row, record.failure, ABSENT, ABSENT, ABSENT])
             continue
         measured = record.measured
-        memory = measured["MB"] if measured["MB"] is not None else measured.get("host_MB")
         rows.append([
-            *row, _number(measured["ms"]), _quartiles(measured), _number(memory),
+            *row, _number(measured["ms"]), _quartiles(measured), _number(memory_of(record)),
             _number(measured["ms"] / value),
         ])  # fmt: skip
     first = records[0]

@@ -87,6 +87,8 @@ def speed(
                 **_numbers(atoms=atoms, histories=histories, batches=batches, threads=threads),
                 residues=residues, repeats=repeats, seconds=seconds, limit=limit, device=device,
             )  # fmt: skip
+            if figure is not None and "atoms" not in settings.parts:
+                raise ValueError("--figure needs --parts atoms: it draws time and memory of those")
             with counted("records") as update:
                 records = run_speed(
                     settings, output=output, overwrite=overwrite,
