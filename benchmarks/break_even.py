@@ -35,7 +35,7 @@ from openmm_stegmn.simulation import BACKENDS, STEGMNPropagator
 from openmm_stegmn.systems import build_system
 from openmm_stegmn.units import to_angstrom
 
-ALANINE = "alanine dipeptide, implicit"
+ALANINE = "alanine dipeptide"
 SYSTEMS = (ALANINE, "T4 lysozyme, implicit", "DHFR in water")
 FRICTION, STEP, SEED, WARM_UP = 1.0, 0.002, 2026, 2
 SECONDS_A_DAY = 86_400

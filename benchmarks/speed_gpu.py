@@ -6,8 +6,8 @@ Runs, one after the other so that nothing is timed beside anything else: ``openm
 speed`` (first what has targets; then larger sizes, precision and profiles; last what a compiler
 makes of inference), `jump_cost.py` (jumps inside OpenMM) and `break_even.py` (schedules beside
 plain dynamics). Records and what is printed go to a folder; records that are there are not made
-again. After ``--minutes`` what runs is ended, with its records kept, and what is left is not begun:
-the same command goes on from there. `propagator_systems.py --prepare --folder systems` writes the
+again, nor is a part that was done. After ``--minutes`` what runs is ended, with its records kept,
+and what is left is not begun: the same command goes on from there. `propagator_systems.py --prepare --folder systems` writes the
 systems, for a machine without openmmtools.
 """
 
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from break_even import SYSTEMS
 
 HERE = Path(__file__).parent
 
@@ -30,7 +32,7 @@ def main():
     outcomes = [
         run(name, command, options.output, end - time.monotonic())
         for name, command in jobs(options)
-        if name in options.only
+        if name in options.only and not (options.output / f"{name}.done").exists()
     ]
     sys.exit(not all(outcomes))
 
@@ -48,12 +50,12 @@ def jobs(options):
     plain = ["--modes", "eager,script,graph" if options.device == "cuda" else "eager,script"]
     # precision is a property of platforms on GPUs alone
     mixed = "" if options.platform in ("CPU", "Reference") else ", mixed"
-    where = [] if options.folder is None else ["--folder", options.folder]
-    where += ["--systems", *options.systems] if options.systems else []
+    where = ["--systems", *options.systems]
+    where += [] if options.folder is None else ["--folder", options.folder]
     yield "targets", [*speed, *plain, "--parts", "machine,inference,training,start"]
     yield "jumps", [
         sys.executable, HERE / "jump_cost.py", "--platform", options.platform, "--threads", 1,
-        "--jumps", options.jumps, "--output", options.output / "jump_cost.json",
+        "--jumps", options.jumps, *where, "--output", options.output / "jump_cost.json",
     ]  # fmt: skip
     yield "break_even", [
         sys.executable, HERE / "break_even.py", "--platform", options.platform + mixed,
@@ -94,7 +96,9 @@ def run(name, command, output, left):
                 process.wait()
     print(f"{name}: {outcome}, {time.monotonic() - started:.0f} s", flush=True)
     print(said.read_text(), flush=True)
-    if outcome != "done":
+    if outcome == "done":
+        (output / f"{name}.done").touch()
+    else:
         print(f"the end of {log}:", *log.read_text().splitlines()[-15:], sep="\n", flush=True)
     return outcome == "done"
 
@@ -105,13 +109,13 @@ def parse():
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"), help="of networks")
     parser.add_argument("--platform", default="CUDA", help="of OpenMM")
     parser.add_argument("--folder", type=Path, help="of systems, see propagator_systems.py")
-    parser.add_argument("--systems", nargs="+", help="of break_even.py; by default all")
+    parser.add_argument("--systems", nargs="+", default=SYSTEMS, choices=SYSTEMS)
     parser.add_argument("--only", nargs="+", default=JOBS, choices=JOBS)
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--repeats", type=int, default=200, help="of a measurement of networks")
     parser.add_argument("--residues", type=int, default=213, help="of the protein")
     parser.add_argument("--atoms", default="1000,3000,10000,30000,100000")
-    parser.add_argument("--jumps", type=int, default=200, help="timed, of jump_cost.py")
+    parser.add_argument("--jumps", type=int, default=50, help="timed, of jump_cost.py")
     parser.add_argument("--cycles", type=int, default=10, help="timed, of break_even.py")
     parser.add_argument("--steps", type=int, default=500, help="in a frame of break_even.py")
     parser.add_argument("--output", type=Path, default=Path("speed_gpu"))

@@ -30,7 +30,7 @@ def test_alanine_dipeptide(run, tmp_path):
     assert made["ms_per_jump"] == pytest.approx(made["steps_per_jump"] * made["ms_per_step"])
     assert made["plain_ns_per_day"] == pytest.approx(86.4 * 0.002 / (made["ms_per_step"] / 1000))
     assert made["hybrid_ns_per_day"] <= made["hybrid_if_all_kept_ns_per_day"] * (1 + 1e-9)
-    assert told.count("| alanine dipeptide, implicit |") == 1
+    assert told.count("| alanine dipeptide |") == 1
     # a record that is there is not made again
     assert run(*arguments).count("a jump ") == told.count("a jump ") - 1
 
