@@ -32,7 +32,7 @@ from openmm_stegmn.benchmarks import BenchmarkTable
 from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.models import build_model, load_model
 from openmm_stegmn.simulation import BACKENDS, STEGMNPropagator
-from openmm_stegmn.systems import build_system
+from openmm_stegmn.systems import SetupError, build_system, choose_platform
 from openmm_stegmn.units import to_angstrom
 
 ALANINE = "alanine dipeptide"
@@ -303,7 +303,14 @@ def parse():
     parser.add_argument("--seconds", type=positive, default=20.0, help="after which no more cycles")
     parser.add_argument("--threads", type=at_least(1), default=1, help="of the network on a CPU")
     parser.add_argument("--output", type=Path, default=Path("break_even.json"))
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.folder is not None and not options.folder.is_dir():
+        parser.error(f"--folder {options.folder}: no such folder")
+    try:
+        choose_platform(options.platform.partition(", ")[0])
+    except SetupError as error:
+        parser.error(str(error))
+    return options
 
 
 if __name__ == "__main__":

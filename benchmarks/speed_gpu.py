@@ -7,8 +7,9 @@ speed`` (first what has targets; then larger sizes, precision and profiles; last
 makes of inference), `jump_cost.py` (jumps inside OpenMM) and `break_even.py` (schedules beside
 plain dynamics). Records and what is printed go to a folder; records that are there are not made
 again, nor is a part that was done. After ``--minutes`` what runs is ended, with its records kept,
-and what is left is not begun: the same command goes on from there. `propagator_systems.py --prepare --folder systems` writes the
-systems, for a machine without openmmtools.
+and what is left is not begun: the same command goes on from there. On a machine without
+openmmtools the systems are read from a folder, which is written elsewhere by
+``propagator_systems.py --prepare --folder systems``.
 """
 
 import argparse
@@ -119,7 +120,10 @@ def parse():
     parser.add_argument("--cycles", type=int, default=10, help="timed, of break_even.py")
     parser.add_argument("--steps", type=int, default=500, help="in a frame of break_even.py")
     parser.add_argument("--output", type=Path, default=Path("speed_gpu"))
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.folder is not None and not options.folder.is_dir():
+        parser.error(f"--folder {options.folder}: no such folder")
+    return options
 
 
 if __name__ == "__main__":

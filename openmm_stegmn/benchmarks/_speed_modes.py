@@ -46,7 +46,7 @@ def inference(model, windows: Tensor, mode: str, precision: str = "float32") -> 
         Of :data:`PRECISIONS`.
     """
     network = NextFrame(copy.deepcopy(model)).eval().requires_grad_(False)
-    inputs = (windows, windows[:, -1].double())
+    inputs = (windows.contiguous(), windows[:, -1].double())
     with torch.no_grad(), _precision(precision, windows.device.type):
         call = _MODES[mode](network, inputs)
 

@@ -51,7 +51,9 @@ class FreshJob:
                 failure = f"not done after {limit:g} s"
         except EOFError:
             process.join()
-            failure = f"its process ended with {process.exitcode}: out of memory"
+            code = process.exitcode
+            killed = f"was killed by signal {-code}, as for lack of memory"
+            failure = f"its process {killed if code < 0 else f'failed with {code}'}"
         finally:
             process.kill()
             process.join()

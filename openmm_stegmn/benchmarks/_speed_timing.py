@@ -83,6 +83,7 @@ class GPUMemory:
 
     def __enter__(self):
         if self.device == "cuda":
+            torch.cuda.init()  # there is nothing to reset before
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         return self

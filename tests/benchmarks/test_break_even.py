@@ -41,3 +41,18 @@ def test_no_schedule(text, run, capsys):
         run(f"--schedules={text}")
     assert stop.value.code == 2
     assert f"{text!r} is no schedule such as 10:1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--platform", "Abacus, mixed"], "platform 'Abacus' is not installed here"),
+        (["--folder", "nowhere"], "--folder nowhere: no such folder"),
+        (["--cycles", "1"], "'1' is no whole number of 2 or more"),
+        (["--seconds", "0"], "'0' is no positive number"),
+    ],
+)
+def test_refused(arguments, found, run, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    assert stop.value.code == 2 and found in capsys.readouterr().err
