@@ -9,11 +9,11 @@ from ._speed_jobs import (
     TRAINING_MODES,
     InferenceJob,
     MachineJob,
-    PrecisionJob,
     ProfileJob,
     TrainingJob,
 )
 from ._speed_modes import PRECISIONS
+from ._speed_precision import PrecisionJob
 from ._speed_process import FreshJob
 from ._speed_record import SpeedRecord
 from ._speed_settings import BACKBONE_ATOMS, SPEED_MODES, SpeedSettings

@@ -15,15 +15,13 @@ from torch.autograd import DeviceType
 from ._speed_cases import SpeedCase
 from ._speed_floors import Work
 from ._speed_machine import measure_machine
-from ._speed_modes import NextFrame, inference, time_training, train_for, training_step
+from ._speed_modes import NextFrame, inference, time_training, training_step
 from ._speed_record import SpeedRecord, title_of
 from ._speed_settings import SpeedSettings
 from ._speed_timing import GPUMemory, timed
 
 #: How a training step is run: by the package's own loop, or with nothing around it.
 TRAINING_MODES = ("train()", "step alone")
-#: Training steps before precision is measured, so that networks do something.
-_TRAINED = 30
 _PROFILED, _SHOWN = 5, 10
 _NOTHING = SpeedCase("", 0, 0, 0)
 
@@ -142,31 +140,6 @@ class TrainingJob(SpeedJob):
 
 
 @dataclass(frozen=True)
-class PrecisionJob(SpeedJob):
-    """Errors and time of inference, the same weights against double precision.
-
-    ``mode`` is a way to run it and a precision, with a comma between.
-    """
-
-    part: str = "precision"
-
-    def measure(self):
-        mode, precision = self.mode.split(", ")
-        model, window, expected = _trained(self.case, self.model)
-        device = self.settings.device
-        call = inference(model.to(device), window.to(device), mode, precision)
-        found = call().double().cpu()
-        timing, base = self.timed(call), window[:, -1].double()
-        moved = (expected - base).square().mean().sqrt()
-        error = found - expected
-        measured = timing.as_dict() | {
-            "relative_error": float(error.square().mean().sqrt() / moved),
-            "worst_error": float(error.abs().max()), "moved": float(moved),
-        }  # fmt: skip
-        return measured, {}
-
-
-@dataclass(frozen=True)
 class ProfileJob(SpeedJob):
     """Where the time goes, operation by operation; ``mode`` is the work."""
 
@@ -232,21 +205,6 @@ def _inference_work(case, name) -> Work:
 @functools.lru_cache
 def _training_work(case, name) -> Work:
     return Work.of(training_step(case.build(name), case.windows(), case.batch))
-
-
-@functools.lru_cache
-def _trained(case, name):
-    """A model that was trained for a little, windows, and what follows in double precision."""
-    windows = case.windows()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = train_for(_TRAINED, case.build(name), windows, case.batch, "cpu")
-    window, _ = windows.take(torch.arange(case.batch))
-    window = window.clone()
-    with torch.no_grad():
-        double = NextFrame(case.build(name).double())
-        double.model.load_state_dict(model.state_dict())
-        return model, window, double(window.double(), window[:, -1].double())
 
 
 @contextmanager

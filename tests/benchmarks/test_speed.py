@@ -9,8 +9,9 @@ import torch
 from openmm_stegmn.benchmarks import SpeedRecord, SpeedSettings, draw_scaling, speed_tables
 from openmm_stegmn.benchmarks._speed_cases import SpeedCase
 from openmm_stegmn.benchmarks._speed_floors import Work, bandwidth_at, floor_ms, one_by_one_ms
-from openmm_stegmn.benchmarks._speed_jobs import InferenceJob, PrecisionJob, SpeedJob
+from openmm_stegmn.benchmarks._speed_jobs import InferenceJob, SpeedJob
 from openmm_stegmn.benchmarks._speed_modes import inference, time_training, training_step
+from openmm_stegmn.benchmarks._speed_precision import PrecisionJob
 from openmm_stegmn.benchmarks._speed_process import FreshJob
 from openmm_stegmn.benchmarks._speed_timing import Timing, timed
 
