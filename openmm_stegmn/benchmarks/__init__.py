@@ -1,4 +1,4 @@
-"""The accuracy benchmarks: what ``openmm-stegmn benchmark`` runs."""
+"""The benchmarks: what ``openmm-stegmn benchmark`` runs."""
 
 from ._accuracy import PositionErrors, predict, rigid_stick_frames
 from ._jobs import make_records
@@ -29,6 +29,11 @@ from ._sampling_molecules import SAMPLING_MOLECULES
 from ._sampling_settings import SamplingSettings
 from ._sampling_table import proposal_table, sampling_tables
 from ._seeded_training import train_with_seed
+from ._speed import run_speed
+from ._speed_figure import draw_scaling
+from ._speed_record import SpeedRecord
+from ._speed_settings import SPEED_CASES, SPEED_MODES, SPEED_PARTS, SpeedSettings
+from ._speed_table import PUBLISHED_SPEED, SPEED_TARGETS, speed_tables
 from ._state_benchmarks import run_states
 from ._state_job import StateErrors, StateJob, measure_states
 from ._state_models import PROTOCOLS, STATE_MODELS, BenchmarkNetwork, StateProtocol, network_options
@@ -47,17 +52,19 @@ from ._table import BenchmarkTable, benchmark_tables
 
 __all__ = [
     "CLOSEST_TURNS", "FLOOR", "MD17_MODELS", "NEXT_MODELS", "NOISE_FLOOR", "PEPTIDES",
-    "PEPTIDE_MODELS", "PROTOCOLS", "SAMPLING_MOLECULES", "STATE_MODELS", "TRUE_TORSIONS",
+    "PEPTIDE_MODELS", "PROTOCOLS", "PUBLISHED_SPEED", "SAMPLING_MOLECULES", "SPEED_CASES",
+    "SPEED_MODES", "SPEED_PARTS", "SPEED_TARGETS", "STATE_MODELS", "TRUE_TORSIONS",
     "BenchmarkNetwork", "BenchmarkTable", "ChargedSurroundings", "EnergyMeter", "EnergyRise",
     "JointSurroundings", "MD17Job", "MD17Settings", "MissingDataError", "MoleculeSource",
     "MoleculeSurroundings", "MotionSource", "NBodySource", "NextFrameJob", "NextFrameSettings",
     "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories", "PositionErrors",
-    "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile",
-    "RecordsError", "SamplingSettings", "StateErrors", "StateJob", "StateProtocol",
+    "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile", "RecordsError",
+    "SamplingSettings", "SpeedRecord", "SpeedSettings", "StateErrors", "StateJob", "StateProtocol",
     "StateSettings", "StateSource", "benchmark_tables", "circular_mean", "circular_variance",
-    "make_records", "md17_trajectories", "measure_states", "most_neighbours", "network_options",
-    "next_frame_tables", "peptide_system", "peptide_tables", "peptide_trajectories", "predict",
-    "proposal_table", "read_frames", "reference_angles", "rigid_stick_frames", "run_md17",
-    "run_next_frames", "run_peptides", "run_sampling", "run_states", "sampling_tables",
-    "state_tables", "superposed_molecule", "train_with_seed", "training_replicas",
+    "draw_scaling", "make_records", "md17_trajectories", "measure_states", "most_neighbours",
+    "network_options", "next_frame_tables", "peptide_system", "peptide_tables",
+    "peptide_trajectories", "predict", "proposal_table", "read_frames", "reference_angles",
+    "rigid_stick_frames", "run_md17", "run_next_frames", "run_peptides", "run_sampling",
+    "run_speed", "run_states", "sampling_tables", "speed_tables", "state_tables",
+    "superposed_molecule", "train_with_seed", "training_replicas",
 ]  # fmt: skip

@@ -43,8 +43,10 @@ class Record:
             self.windows,
         )  # fmt: skip
 
-
-_NAMES = {f.name for f in fields(Record)}
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.model} for {self.molecule}, seed {self.seed}"
 
 
 class RecordFile:
@@ -54,6 +56,8 @@ class RecordFile:
     ----------
     path : path-like or None
         Read if it exists. None: records are kept in memory only.
+    kind : type
+        Dataclass of the records, with ``key``, ``title`` and ``settings``.
 
     Raises
     ------
@@ -61,11 +65,11 @@ class RecordFile:
         If the file is there but holds no list of records.
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, kind: type = Record):
         self.path = None if path is None else Path(path)
         self.records: dict[tuple, Record] = {}
         if self.path is not None and self.path.exists():
-            for record in _read(self.path):
+            for record in _read(self.path, kind):
                 self.records[record.key] = record
 
     def find(self, key: tuple, settings: dict) -> Record | None:
@@ -87,9 +91,8 @@ class RecordFile:
                 if record.settings.get(name) != settings.get(name)
             )
             raise RecordsError(
-                f"{self.path} has a record of {record.model} for {record.molecule}, seed "
-                f"{record.seed}, made with other settings: {different}; --overwrite it, or name "
-                f"another file with --output"
+                f"{self.path} has a record of {record.title}, made with other settings: "
+                f"{different}; --overwrite it, or name another file with --output"
             )
         return record
 
@@ -100,7 +103,8 @@ class RecordFile:
             _write(self.path, [asdict(r) for r in self.records.values()])
 
 
-def _read(path):
+def _read(path, kind):
+    names = {f.name for f in fields(kind)}
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -108,9 +112,9 @@ def _read(path):
     if not isinstance(values, list):
         raise RecordsError(f"{path} holds no list of records")
     for number, value in enumerate(values):
-        if not isinstance(value, dict) or set(value) != _NAMES:
+        if not isinstance(value, dict) or set(value) != names:
             raise RecordsError(f"{path}: entry {number} is no record of a benchmark")
-    return [Record(**value) for value in values]
+    return [kind(**value) for value in values]
 
 
 def _write(path, values):

@@ -1,4 +1,4 @@
-"""``openmm-stegmn benchmark``: the accuracy tables of this project, reproduced."""
+"""``openmm-stegmn benchmark``: the tables of this project, reproduced."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ._benchmark_options import (
 )
 from ._benchmark_peptides import peptides
 from ._benchmark_sampling import sampling
+from ._benchmark_speed import speed
 from ._benchmark_states import (
     BatchSize,
     Epochs,
@@ -38,7 +39,7 @@ from ._terminal import warnings_on_one_line
 
 _TASKS = ("next", "s2s", "s2t")
 
-benchmark = typer.Typer(help="Reproduce an accuracy table of this project.", no_args_is_help=True)
+benchmark = typer.Typer(help="Reproduce a table of this project.", no_args_is_help=True)
 
 
 @benchmark.command()
@@ -186,3 +187,4 @@ benchmark.command()(sampling)
 benchmark.command()(nbody)
 benchmark.command()(mocap)
 benchmark.command()(adk)
+benchmark.command()(speed)
