@@ -21,7 +21,7 @@ class StateSettings:
     batch_size: int | None = None
     learning_rate: float | None = None
     fused: bool | None = None
-    """Whether kernels are fused before training, on a GPU; by default not."""
+    """Whether kernels are fused before training, on a GPU."""
     decode: tuple = ()
     """Numbers of frames that operator networks are decoded at beside P, with no training."""
     device: str = "auto"
@@ -48,4 +48,8 @@ class StateSettings:
         """What is not as published."""
         names = ("epochs", "batch_size", "learning_rate", "fused")
         values = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and value is not False
+        }

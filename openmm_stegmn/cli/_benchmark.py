@@ -28,6 +28,7 @@ from ._benchmark_states import (
     BatchSize,
     Epochs,
     Frames,
+    Fused,
     LearningRate,
     adk,
     measured,
@@ -70,6 +71,7 @@ def md17(
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
+    fused: Fused = False,
     device: Device = "auto",
     output: Output = Path("benchmark-md17.json"),
     overwrite: Overwrite = False,
@@ -102,7 +104,7 @@ def md17(
                 raise ValueError(f"task must be {', '.join(_TASKS)}, got {task!r}")
             theirs = {
                 "frames": frames, "epochs": epochs, "batch_size": batch_size,
-                "learning_rate": learning_rate,
+                "learning_rate": learning_rate, "fused": fused or None,
             }  # fmt: skip
             if task != "next":
                 tables = _from_states(
