@@ -7,6 +7,7 @@ from ..mechanics import disjoint_bonds
 from ._interface import TrajectoryModel
 from ._registry import register
 from ._spec import ModelSpec
+from .layers import NeighbourGraph
 from .layers._paper import (
     GeneralisedUpdate,
     PaperMessages,
@@ -104,6 +105,7 @@ class PublishedSTEGMN(TrajectoryModel):
         if not cutoff > 0:
             raise ValueError(f"cutoff must be positive, got {cutoff} Å")
         self.cutoff, self.neighbours = cutoff, neighbours
+        self.graph = NeighbourGraph(self.context.near, neighbours)
         if sticks is None:
             sticks = disjoint_bonds(spec.constraints + spec.bonds)
         # Part of the context, which files leave out: it follows from the specification.
@@ -138,7 +140,7 @@ class PublishedSTEGMN(TrajectoryModel):
         """
         sticks = self.context.sticks
         x = window - window[:, -1:].mean(-2, keepdim=True)
-        graph = cutoff_graph(x[:, -1], self.context.hops, self.neighbours, self.cutoff)
+        graph = cutoff_graph(x[:, -1], self.graph(self.context.near, x[:, -1]), self.cutoff)
         velocity = x[:, 1:] - x[:, :-1]
         velocity = torch.cat([velocity[:, :1], velocity], 1)
         u, omega = sticks.forest.velocities(x, velocity)

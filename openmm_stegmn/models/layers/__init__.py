@@ -10,7 +10,7 @@ from ._fourier import (
     VectorConvolution,
     time_embedding,
 )
-from ._graph import gather_atoms, neighbour_table, radial_basis
+from ._graph import NeighbourGraph, Neighbours, gather_atoms, neighbour_table, radial_basis
 from ._messages import MessageNetwork
 from ._pairs import PairInvariants
 from ._particle_graph import (
@@ -26,7 +26,7 @@ from ._tensors import TensorProduct, spherical_harmonics
 
 __all__ = [
     "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
-    "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
+    "FourierConvolution", "LagRegression", "MessageNetwork", "NeighbourGraph", "Neighbours", "PairInvariants", "ParticleGraph",
     "Perceptron", "PoolingLayer", "ScalarConvolution", "SharedRegression", "SoftClusters",
     "TensorProduct", "VectorConvolution", "axial_torque", "bond_graph", "complete_graph",
     "gather_atoms", "neighbour_table", "pair_features", "radial_basis", "radius_graph",

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ._graph import gather_atoms, neighbour_table
+from ._graph import Neighbours, gather_atoms
 from ._perceptron import Perceptron
 from ._sticks import Sticks
 
@@ -18,28 +18,25 @@ def speed(velocity: Tensor) -> Tensor:
     return torch.sqrt((velocity * velocity).sum(-1, keepdim=True) + _SLOW**2)
 
 
-def cutoff_graph(frame: Tensor, hops: Tensor, most: int, cutoff: float):
+def cutoff_graph(frame: Tensor, neighbours: Neighbours, cutoff: float):
     """Edges between atoms one or two bonds apart, and between atoms closer than a cut-off.
 
     Parameters
     ----------
     frame : Tensor, ``(B, n_atoms, 3)``
         Å.
-    hops : Tensor, ``(n_atoms, n_atoms)``
-        Number of bonds between two atoms.
-    most : int
-        Edges that an atom can have, K: those to the nearest.
+    neighbours : Neighbours
+        Among which the edges are.
     cutoff : float
         Å.
 
     Returns
     -------
-    table, types, weights : Tensor, ``(B, n_atoms, K)``
-        Neighbours, edge types, and one over the atom's number of edges; 0 where there is no edge.
+    table, types, weights : Tensor
+        Neighbours and edge types, ``(n_atoms, K)`` or ``(B, n_atoms, K)``, and one over the atom's
+        number of edges, ``(B, n_atoms, K)``; 0 where there is no edge.
     """
-    table = neighbour_table(frame, most)
-    atoms = torch.arange(len(hops), device=frame.device)[:, None]
-    bonds = hops.long()[atoms, table]
+    table, _, bonds = neighbours
     separation = frame.unsqueeze(-2) - gather_atoms(frame.unsqueeze(1), table).squeeze(1)
     edge = ((separation * separation).sum(-1) < cutoff**2) | (bonds <= 2)
     weights = edge.to(frame.dtype) / edge.sum(-1, keepdim=True).clamp_min(1)
@@ -86,7 +83,7 @@ class PaperMessages(nn.Module):
         separation = x.unsqueeze(-2) - gather_atoms(x, table)
         square = (separation * separation).sum(-1, keepdim=True)
         inner = self.receive(h).unsqueeze(-2) + gather_atoms(self.send(h), table)
-        message = self.message(inner + self.square(square) + self.edge_type(types).unsqueeze(1))
+        message = self.message(inner + self.square(square) + self.edge_type(types).unsqueeze(-4))
         force = (weights * self.force(message) * separation).sum(-2)
         gathered = (weights * message).sum(-2)
         return h + self.update(torch.cat([h, gathered], -1)), force
