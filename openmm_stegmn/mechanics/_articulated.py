@@ -37,8 +37,7 @@ class ArticulatedBody(nn.Module):
 
     def __init__(self, tree: FragmentTree, masses):
         super().__init__()
-        n_atoms, n_bonds = len(tree.fragment_of_atom), len(tree.axes)
-        self.n_bonds, self.n_molecules = n_bonds, tree.n_molecules
+        self.n_bonds, self.n_molecules = len(tree.axes), tree.n_molecules
         self.register_buffer(
             "fragment_of_atom", torch.tensor(tree.fragment_of_atom, dtype=torch.long)
         )
@@ -75,7 +74,7 @@ class ArticulatedBody(nn.Module):
         self._n_passes = 0
         while (above >= 0).any():
             self.register_buffer(f"_above_{self._n_passes}", above[above >= 0])
-            above = torch.where(above >= 0, above[above], -1)
+            above = torch.where(above >= 0, above[above.clamp_min(0)], -1)
             self._n_passes += 1
 
     @classmethod
@@ -97,8 +96,7 @@ class ArticulatedBody(nn.Module):
         return (self._place >= self._start[:, None]) & (self._place < self._stop[:, None])
 
     def distal_sums(self, values: Tensor) -> Tensor:
-        """Sums of ``(..., n_atoms, k)`` over the atoms distal to each bond, ``(..., n_bonds, k)``.
-        """
+        """Sums of ``(..., n_atoms, k)`` over the atoms distal to each bond, ``(..., n_bonds, k)``."""
         return self._distal(values)
 
     def average(self, values: Tensor) -> Tensor:
@@ -186,19 +184,20 @@ class ArticulatedBody(nn.Module):
         The superposition depends on the frame before and after symmetrically, so the step that
         undoes a step is ``move(moved, -angles)``.
 
-        A float64 frame keeps its bond lengths and angles to 1e-12, whatever the dtype of the
-        angles. In float32 the error is that of rounding: 1e-6 in a small molecule, up to 1e-5 in a
-        protein of 60 Å whose bonds turn by any angles.
+        The kinematics are in float64. A float64 frame keeps its bond lengths and angles to 1e-12,
+        whatever the dtype of the angles; in float32 the error is that of rounding coordinates.
         """
+        dtype, frame = frame.dtype, frame.double()
         turned, fragment_rotations = self.turn(frame, angles)
         overall = self.superposition(turned, frame)
         if rotation is not None:
-            overall = rotation_matrix(rotation.to(frame.dtype)) @ overall
+            overall = rotation_matrix(rotation.double()) @ overall
         centre = self.centres(frame)
         if translation is not None:
             centre = centre + translation
         moved, own = self.place(turned, overall, centre)
-        return moved, own @ fragment_rotations[..., self.fragment_of_atom, :, :]
+        rotations = own @ fragment_rotations[..., self.fragment_of_atom, :, :]
+        return moved.to(dtype), rotations.to(dtype)
 
     def place(self, frame: Tensor, rotation: Tensor, centre: Tensor):
         """Rotate each molecule about its centre of mass, and put that where it belongs.

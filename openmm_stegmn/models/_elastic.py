@@ -59,4 +59,3 @@ class ElasticMechanism(nn.Module):
         )
         size = (square / (3 * len(windows))).sqrt()
         self.scale.copy_(size.clamp_min(1e-6).unsqueeze(-1))
-

@@ -66,9 +66,7 @@ class NearPairs(nn.Module):
 
     def undirected_kinds(self, first: Tensor, second: Tensor) -> Tensor:
         """The lesser of the kinds of a pair in its two directions."""
-        return torch.minimum(
-            self.kinds_between(first, second), self.kinds_between(second, first)
-        )
+        return torch.minimum(self.kinds_between(first, second), self.kinds_between(second, first))
 
     def bonded(self) -> list[list[int]]:
         """Atoms bonded to each, in their order."""

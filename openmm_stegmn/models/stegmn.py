@@ -75,9 +75,7 @@ class STEGMN(TrajectoryModel):
         context, history = self.context, spec.history
         articulated = kinematics == "articulated"
         self.graph = NeighbourGraph(context.near, neighbours)
-        invariants = PairInvariants(
-            spec.n_atoms, context.near.n_kinds, history, radial, cutoff
-        )
+        invariants = PairInvariants(spec.n_atoms, context.near.n_kinds, history, radial, cutoff)
         self.network = MessageNetwork(
             invariants, context.n_atom_types, history, hidden, channels if articulated else 1,
             layers, zero=not articulated,

@@ -66,7 +66,6 @@ class LagRegression(nn.Module):
             equations.add(past.transpose(1, 2).reshape(-1, past.shape[1]), step.reshape(-1))
             self.weights.copy_(equations.solution())
 
-
     def _coupled(self, features, step):
         features, step = features.double(), step.double()
         if self.ridge is None:
