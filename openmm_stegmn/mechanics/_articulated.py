@@ -96,7 +96,7 @@ class ArticulatedBody(nn.Module):
         return (self._place >= self._start[:, None]) & (self._place < self._stop[:, None])
 
     def distal_sums(self, values: Tensor) -> Tensor:
-        """Sums of ``(..., n_atoms, k)`` over the atoms distal to each bond, ``(..., n_bonds, k)``."""
+        """Sums over the atoms distal to each bond, ``(..., n_atoms, k)`` to ``(..., n_bonds, k)``."""
         return self._distal(values)
 
     def average(self, values: Tensor) -> Tensor:
@@ -105,14 +105,14 @@ class ArticulatedBody(nn.Module):
 
     def torsions(self, frame: Tensor) -> Tensor:
         """Torsion of each rotatable bond, ``(..., n_bonds)``, rad."""
-        i, j, k, l = (frame[..., column, :] for column in self.torsion_atoms.unbind(1))  # noqa: E741
-        return dihedral(i, j, k, l)
+        atoms = frame.index_select(-2, self.torsion_atoms.flatten())
+        return dihedral(*atoms.unflatten(-2, (-1, 4)).unbind(-2))
 
     def axes(self, frame: Tensor):
         """Pivot and unit axis of each rotatable bond, ``(..., n_bonds, 3)`` each."""
-        j, k = self.torsion_atoms[:, 1], self.torsion_atoms[:, 2]
-        pivot = frame[..., k, :]
-        axis = pivot - frame[..., j, :]
+        ends = frame.index_select(-2, self.torsion_atoms[:, 1:3].flatten())
+        end, pivot = ends.unflatten(-2, (-1, 2)).unbind(-2)
+        axis = pivot - end
         return pivot, axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
 
     def turning(self, frame: Tensor) -> Tensor:
@@ -148,10 +148,9 @@ class ArticulatedBody(nn.Module):
             maps = torch.cat([maps[..., :alone, :, :], below], -3)
         roots = eye.expand(frame.shape[:-2] + (self.n_molecules, 4, 4))
         maps = torch.cat([roots, maps], -3)
-        rotation, offset = maps[..., :3, :3], maps[..., :3, 3]
-        own = rotation[..., self.fragment_of_atom, :, :]
-        moved = (own @ frame.unsqueeze(-1)).squeeze(-1) + offset[..., self.fragment_of_atom, :]
-        return moved, rotation
+        own = maps.index_select(-3, self.fragment_of_atom)
+        moved = (own[..., :3, :3] @ frame.unsqueeze(-1)).squeeze(-1) + own[..., :3, 3]
+        return moved, maps[..., :3, :3]
 
     def centres(self, frame: Tensor) -> Tensor:
         """Centre of mass of each molecule, ``(..., n_molecules, 3)``."""
@@ -160,8 +159,8 @@ class ArticulatedBody(nn.Module):
     def superposition(self, mobile: Tensor, target: Tensor) -> Tensor:
         """Mass-weighted best rotation of each molecule, ``(..., n_molecules, 3, 3)``."""
         of = self.molecule_of_atom
-        mobile = mobile - self.centres(mobile)[..., of, :]
-        target = target - self.centres(target)[..., of, :]
+        mobile = mobile - self.centres(mobile).index_select(-2, of)
+        target = target - self.centres(target).index_select(-2, of)
         products = (target.unsqueeze(-1) * mobile.unsqueeze(-2)).flatten(-2)
         return nearest_rotation(self.average(products).unflatten(-1, (3, 3)))
 
@@ -196,7 +195,7 @@ class ArticulatedBody(nn.Module):
         if translation is not None:
             centre = centre + translation
         moved, own = self.place(turned, overall, centre)
-        rotations = own @ fragment_rotations[..., self.fragment_of_atom, :, :]
+        rotations = own @ fragment_rotations.index_select(-3, self.fragment_of_atom)
         return moved.to(dtype), rotations.to(dtype)
 
     def place(self, frame: Tensor, rotation: Tensor, centre: Tensor):
@@ -216,9 +215,9 @@ class ArticulatedBody(nn.Module):
             Of the molecule of each atom.
         """
         of = self.molecule_of_atom
-        arms = frame - self.centres(frame)[..., of, :]
-        own = rotation[..., of, :, :]
-        return (own @ arms.unsqueeze(-1)).squeeze(-1) + centre[..., of, :], own
+        arms = frame - self.centres(frame).index_select(-2, of)
+        own = rotation.index_select(-3, of)
+        return (own @ arms.unsqueeze(-1)).squeeze(-1) + centre.index_select(-2, of), own
 
     def increments(self, start: Tensor, end: Tensor):
         """Generalised coordinates of the step between two frames: the inverse of :meth:`move`.

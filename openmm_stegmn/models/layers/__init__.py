@@ -27,7 +27,8 @@ from ._tensors import TensorProduct, spherical_harmonics
 __all__ = [
     "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
     "FourierConvolution", "LagRegression", "MessageNetwork", "NeighbourGraph", "Neighbours",
-    "PairInvariants", "ParticleGraph", "Perceptron", "PoolingLayer", "ScalarConvolution", "SharedRegression", "SoftClusters",
+    "PairInvariants", "ParticleGraph", "Perceptron", "PoolingLayer", "ScalarConvolution",
+    "SharedRegression", "SoftClusters",
     "TensorProduct", "VectorConvolution", "axial_torque", "bond_graph", "complete_graph",
     "gather_atoms", "neighbour_table", "pair_features", "radial_basis", "radius_graph",
     "relative_torsions", "ridge_solution", "spherical_harmonics", "time_embedding",

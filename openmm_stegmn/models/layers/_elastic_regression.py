@@ -44,9 +44,8 @@ class ElasticRegression(nn.Module):
         if self.local:
             partners = torch.cat([torch.arange(n)[:, None], neighbours], 1)
             self.register_buffer("partners", partners, persistent=False)
-        self.register_buffer(
-            "position_weights", torch.zeros(history, n, k + 1 if self.local else n)
-        )
+        width = k + 1 if self.local else n
+        self.register_buffer("position_weights", torch.zeros(history, n, width))
         self.register_buffer("arm_weights", torch.zeros(history + 1, n, k))
         self.register_buffer("mean_length", torch.zeros(n, k))
 

@@ -112,17 +112,16 @@ class StickAccelerations(nn.Module):
 
     def forward(self, sticks: Sticks, x: Tensor, force: Tensor, omega: Tensor):
         """Accelerations ``(..., n_components, 3)`` and ``(..., n_groups, 3)``."""
-        mean_force, beta = sticks.forest.accelerations(x, force)
-        centre = sticks.forest.centres(x).to(x.dtype)[..., sticks.stick, :].unsqueeze(-2)
-        arm = x[..., sticks.ends, :] - centre
+        arm = sticks.arms(x)
+        mean_force, beta = sticks.accelerations(arm, force)
         swing = torch.cross(omega.unsqueeze(-2).expand_as(arm), arm, dim=-1)
-        vectors = torch.stack([force[..., sticks.ends, :], arm, swing], -1)
+        vectors = torch.stack([sticks.pick(force, sticks.ends), arm, swing], -1)
         gram = vectors.transpose(-1, -2) @ vectors
         # Bounded, or a large force would count with its cube
         trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
         weights = self.mix((gram / (1 + trace[..., None, None])).flatten(-2))
         pooled = (vectors @ weights.unsqueeze(-1)).squeeze(-1).mean(-2)
-        isolated = (sticks.group == sticks.forest.n_groups).unsqueeze(-1)
+        isolated = (sticks.group == len(sticks.ends)).unsqueeze(-1)
         return torch.where(isolated, mean_force, sticks.spread(pooled)), beta
 
 
@@ -141,7 +140,7 @@ class GeneralisedUpdate(nn.Module):
     def forward(self, sticks: Sticks, h: Tensor, u: Tensor, omega: Tensor, a: Tensor, beta: Tensor):
         """``(..., n_components, 3)`` of centres and ``(..., n_groups, 3)`` of sticks."""
         keep = self.keep(sticks.pool(h))
-        return keep[..., :1] * u + a, keep[..., sticks.stick, 1:] * omega + beta
+        return keep[..., :1] * u + a, keep[..., 1:].index_select(-2, sticks.stick) * omega + beta
 
 
 class PaperTemporalAttention(nn.Module):
@@ -173,7 +172,7 @@ class PaperTemporalAttention(nn.Module):
             score = score.masked_fill(future, float("-inf"))
         weight = score.softmax(-1)
         a = torch.einsum("bcts,bscx->btcx", weight, a)
-        return a, torch.einsum("bgts,bsgx->btgx", weight[:, sticks.stick], beta)
+        return a, torch.einsum("bgts,bsgx->btgx", weight.index_select(1, sticks.stick), beta)
 
 
 class PaperTemporalPooling(nn.Module):

@@ -21,7 +21,7 @@ ARRANGEMENTS = {
     "a sheet": torch.tensor([4 * UNIFORM, 4 * UNIFORM, 1.0]) * draw(N, 3),
     "two far apart": UNIFORM * draw(N, 3) + 1e3 * (torch.arange(N)[:, None] % 2),
     # Boxes of the gas border on many of the drop
-    "a drop in its gas": torch.cat([0.8 * UNIFORM * draw(N // 2, 3), 9 * UNIFORM * draw(N // 2, 3)]),
+    "a drop in its gas": draw(N, 3) * torch.where(torch.arange(N) < N // 2, 20.0, 300.0)[:, None],
 }  # fmt: skip
 
 
