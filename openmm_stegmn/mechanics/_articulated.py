@@ -96,7 +96,7 @@ class ArticulatedBody(nn.Module):
         return (self._place >= self._start[:, None]) & (self._place < self._stop[:, None])
 
     def distal_sums(self, values: Tensor) -> Tensor:
-        """Sums over the atoms distal to each bond, ``(..., n_atoms, k)`` to ``(..., n_bonds, k)``."""
+        """Sums of ``(..., n_atoms, k)`` over what is distal to each bond, ``(..., n_bonds, k)``."""
         return self._distal(values)
 
     def average(self, values: Tensor) -> Tensor:

@@ -102,11 +102,14 @@ class NearPairs(nn.Module):
         chosen = (rank > 0) & (rank <= width)
         nearest = torch.zeros(self.n_atoms, width, dtype=torch.long)
         nearest[first[chosen], rank[chosen] - 1] = second[order][chosen]
-        for atom in (count <= width).nonzero().flatten().tolist():
-            near = set(second[start[atom] : start[atom] + count[atom]].tolist())
-            far = (other for other in range(self.n_atoms) if other not in near)
-            for place in range(len(near) - 1, width):
-                nearest[atom, place] = next(far)
+        # The first far atoms are among as many as there may be of both.
+        (short,) = (count <= width).nonzero(as_tuple=True)
+        some = torch.arange(min(self.n_atoms, width + int(count.max())))
+        taken = self.hops_between(short[:, None], some) <= self.REACH
+        far = taken.long().argsort(dim=1, stable=True)
+        place = torch.arange(width) - (count[short, None] - 1)
+        filled = far.gather(1, place.clamp_min(0))
+        nearest[short] = torch.where(place < 0, nearest[short], filled)
         return nearest
 
 

@@ -43,11 +43,13 @@ class BondEncoder(nn.Module):
         apart = ends.amin((2, 3)).clamp_max(_FAR)
         hops, pairs = near.hops[:-1], near.atoms
         pairs = pairs[(hops >= 1) & (hops <= 2) & (pairs[:, 0] < pairs[:, 1])]
-        to_axis = near.hops_between(pairs[:, :, None, None], axes).amin((1, 3))
+        about = torch.zeros(len(axes), near.n_atoms, dtype=torch.bool)
+        about.scatter_(1, torch.cat([axes, near.within(_NEAR)[axes].flatten(1)], 1), True)
+        close = about[:, pairs[:, 0]] | about[:, pairs[:, 1]]
         pair_kinds = torch.unique(near.undirected_kinds(*pairs.unbind(1)), return_inverse=True)[1]
         for name, value in (
             ("folds", folds), ("kinds", kinds), ("apart", apart), ("pairs", pairs),
-            ("near", (to_axis <= _NEAR).T.to(torch.float32)), ("pair_kinds", pair_kinds),
+            ("near", close.to(torch.float32)), ("pair_kinds", pair_kinds),
         ):  # fmt: skip
             self.register_buffer(name, value, persistent=False)
         n_kinds = int(pair_kinds.max()) + 1
