@@ -14,6 +14,7 @@ from molecules import (
     water,
 )
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from openmm_stegmn.models import MODELS, StateModel, build_model, load_model, save_model
 
@@ -239,6 +240,35 @@ class Jump(nn.Module):
 
     def forward(self, window, base):
         return self.model.jump(window, base)
+
+
+class Watched(TorchDispatchMode):
+    """Notes operations for which the host waits for the device, or whose shapes depend on values.
+
+    Neither can be captured into a CUDA graph.
+    """
+
+    WAITING = (
+        "_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "_linalg_svd",
+        "_linalg_eigh", "_linalg_check_errors",
+    )  # fmt: skip
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation.overloadpacket.__name__
+        picked = args[1] if name in ("index", "index_put") else ()
+        if name in self.WAITING or any(i is not None and i.dtype == torch.bool for i in picked):
+            self.found.add(name)
+        return operation(*args, **(kwargs or {}))
+
+
+def test_nothing_is_read_back_by_the_host(model, window):
+    with torch.no_grad(), Watched() as watched:
+        model.jumps(window, window[-1], torch.zeros(model.n_noise, dtype=window.dtype))
+    assert not watched.found
 
 
 def test_traced(model, molecule, window):
