@@ -245,12 +245,13 @@ class Jump(nn.Module):
 class Watched(TorchDispatchMode):
     """Notes operations for which the host waits for the device, or whose shapes depend on values.
 
-    Neither can be captured into a CUDA graph.
+    Neither can be captured into a CUDA graph. Singular values are not among them: on GPUs rotations
+    are found without.
     """
 
     WAITING = (
-        "_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "_linalg_svd",
-        "_linalg_eigh", "_linalg_check_errors",
+        "_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "_linalg_eigh",
+        "_linalg_check_errors",
     )  # fmt: skip
 
     def __init__(self):
