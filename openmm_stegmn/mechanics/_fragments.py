@@ -128,7 +128,7 @@ def _root_trees(graph, pieces, piece_of_atom, elements):
     molecules = sorted((sorted(m) for m in nx.connected_components(pieces)), key=min)
     fragment_of_piece, molecule_of_piece, hanging = {}, {}, []
     for number, molecule in enumerate(molecules):
-        root = max(nx.center(pieces.subgraph(molecule)), key=lambda piece: (size[piece], -piece))
+        root = max(_centre(pieces, molecule[0]), key=lambda piece: (size[piece], -piece))
         fragment_of_piece[root] = number
         molecule_of_piece.update(dict.fromkeys(molecule, number))
         depth = nx.single_source_shortest_path_length(pieces, root)
@@ -152,6 +152,19 @@ def _root_trees(graph, pieces, piece_of_atom, elements):
         axes=axes, references=references, parents=parents, depths=depths,
         n_molecules=len(molecules),
     )  # fmt: skip
+
+
+def _centre(tree, start):
+    """The one or two nodes in the middle of the longest paths of the tree that has a node."""
+    edges = list(nx.bfs_edges(tree, start))
+    if not edges:
+        return [start]
+    end = edges[-1][1]
+    above = {child: parent for parent, child in nx.bfs_edges(tree, end)}
+    path = [next(reversed(above))]
+    while path[-1] != end:
+        path.append(above[path[-1]])
+    return path[(len(path) - 1) // 2 : len(path) // 2 + 1]
 
 
 def _reference(graph, end, other, elements):

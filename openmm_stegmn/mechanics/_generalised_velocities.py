@@ -52,21 +52,22 @@ def generalised_velocities(body: ArticulatedBody, frame: Tensor, displacement: T
         angles = d.new_zeros(translation.shape[:-2] + (0,))
     else:
         columns, _, _ = _split(body, arms.unsqueeze(-3), inverse.unsqueeze(-4), body.turning(x))
-        weights = body.centring.double().sum(0)[:, None].expand(-1, 3).flatten()
+        weights = body.share[:, None].expand(-1, 3).flatten()
         weighted = weights * columns.flatten(-2)
         normal = weighted @ columns.flatten(-2).transpose(-1, -2)
         damping = _DAMPING * normal.diagonal(dim1=-2, dim2=-1) + _TINY
         moments = weighted @ rest.flatten(-2).unsqueeze(-1)
-        angles = torch.linalg.solve(normal + torch.diag_embed(damping), moments).squeeze(-1)
+        angles, _ = torch.linalg.solve_ex(normal + torch.diag_embed(damping), moments)
+        angles = angles.squeeze(-1)
     return tuple(part.to(displacement.dtype) for part in (angles, rotation, translation))
 
 
 def _split(body, arms, inverse, vectors):
     """Displacements without the rigid motion of each molecule, and that motion."""
-    of, share = body.molecule_of_atom, body.centring.double()
-    translation = share @ vectors
+    of = body.molecule_of_atom
+    translation = body.average(vectors)
     rest = vectors - translation[..., of, :]
-    moment = share @ torch.linalg.cross(arms.expand_as(rest), rest)
+    moment = body.average(torch.linalg.cross(arms.expand_as(rest), rest))
     rotation = (inverse @ moment.unsqueeze(-1)).squeeze(-1)
     turned = torch.linalg.cross(rotation[..., of, :], arms.expand_as(rest))
     return rest - turned, rotation, translation
@@ -74,8 +75,8 @@ def _split(body, arms, inverse, vectors):
 
 def _inverse_inertia(body, arms):
     """Of each molecule; the damping keeps it finite for atoms on a line, and lone ones."""
-    products = body.centring.double() @ (arms.unsqueeze(-1) * arms.unsqueeze(-2)).flatten(-2)
+    products = body.average((arms.unsqueeze(-1) * arms.unsqueeze(-2)).flatten(-2))
     products = products.unflatten(-1, (3, 3))
     eye = torch.eye(3, dtype=arms.dtype, device=arms.device)
     trace = products.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
-    return torch.linalg.inv(trace * eye - products + (_DAMPING * trace + _TINY) * eye)
+    return torch.linalg.inv_ex(trace * eye - products + (_DAMPING * trace + _TINY) * eye)[0]

@@ -143,7 +143,7 @@ class ForestKinematics:
             # Atoms on a line leave the turn about it free: the small term keeps it at zero
             whole = inertia[..., self._multiple, :, None]
             tensor = whole * (1 + tiny) * torch.eye(3).to(spread) - spread.unflatten(-1, (3, 3))
-            solved = torch.linalg.solve(tensor, moment[..., self._multiple, :])
+            solved, _ = torch.linalg.solve_ex(tensor, moment[..., self._multiple, :])
             omega = omega.index_copy(-2, self._multiple, solved)
         return self.centres(rates).to(v.dtype), omega.to(v.dtype)
 

@@ -1,11 +1,15 @@
 """Rotations: Rodrigues' formula, smooth through zero, and angles on the circle."""
 
+import math
+
 import torch
 from torch import Tensor
 
-# Below this squared angle the closed form loses digits (and its derivatives blow up), and four
-# terms of the series are exact to float64 rounding: the fifth term is 0.01**5 / 10! < 1e-16.
+# Below this squared angle the closed form loses digits (and its derivatives blow up), and these
+# terms of the series, in the squared angle, are exact to float64 rounding.
 _SERIES_BELOW = 1e-2
+_SINE = tuple((-1) ** k / (2 ** (2 * k + 1) * math.factorial(2 * k + 1)) for k in range(5))
+_COSINE = tuple((-1) ** k / (4**k * math.factorial(2 * k)) for k in range(5))
 
 
 def wrap_angle(angle: Tensor) -> Tensor:
@@ -15,10 +19,8 @@ def wrap_angle(angle: Tensor) -> Tensor:
 
 def cross_matrix(vector: Tensor) -> Tensor:
     """Matrix of the cross product, ``K @ r = vector × r``; ``(..., 3)`` to ``(..., 3, 3)``."""
-    x, y, z = vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    rows = [zero, -z, y, z, zero, -x, -y, x, zero]
-    return torch.stack(rows, -1).reshape(vector.shape + (3,))
+    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
+    return torch.linalg.cross(eye.expand(vector.shape + (3,)), vector.unsqueeze(-2))
 
 
 def rotation_matrix(rotation_vector: Tensor) -> Tensor:
@@ -38,29 +40,21 @@ def rotation_matrix(rotation_vector: Tensor) -> Tensor:
     near = square < _SERIES_BELOW
     # The branch that is not taken must be finite too, or its NaN reaches the gradient through
     # torch.where.
-    safe = torch.where(near, torch.ones_like(square), square)
-    angle = torch.sqrt(safe)
-    s, series = square, torch.where(near, square, torch.zeros_like(square))
-    first = torch.where(
-        near,
-        1 - series / 6 * (1 - series / 20 * (1 - series / 42 * (1 - series / 72))),
-        torch.sin(angle) / angle,
-    )
-    half = torch.sin(angle / 2)
-    second = torch.where(
-        near,
-        0.5 * (1 - series / 12 * (1 - series / 30 * (1 - series / 56 * (1 - series / 90)))),
-        2 * half * half / safe,
-    )
-    outer = rotation_vector.unsqueeze(-1) * rotation_vector.unsqueeze(-2)
-    eye = torch.eye(3, dtype=rotation_vector.dtype, device=rotation_vector.device)
-    # K² = r rᵀ − |r|² I
-    skew = cross_matrix(rotation_vector)
-    return (
-        eye
-        + first[..., None, None] * skew
-        + second[..., None, None] * (outer - s[..., None, None] * eye)
-    )
+    angle = torch.sqrt(torch.where(near, 1.0, square))
+    series = torch.where(near, square, 0.0)
+    # In the half angle: R = I + 2 cos(θ/2) L + 2 L², with L = sin(θ/2)/θ K
+    sine = torch.where(near, _polynomial(series, _SINE), torch.sin(angle / 2) / angle)
+    cosine = torch.where(near, _polynomial(series, _COSINE), torch.cos(angle / 2))
+    matrix = cross_matrix(sine.unsqueeze(-1) * rotation_vector)
+    twice = cosine[..., None, None] * matrix + matrix @ matrix
+    return torch.eye(3, dtype=twice.dtype, device=twice.device) + 2 * twice
+
+
+def _polynomial(x, coefficients):
+    value = coefficients[-1] * x + coefficients[-2]
+    for coefficient in coefficients[-3::-1]:
+        value = value * x + coefficient
+    return value
 
 
 def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
@@ -77,11 +71,10 @@ def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
     -------
     Tensor, ``(..., 3, 3)``
     """
-    sine, half = torch.sin(angle), torch.sin(angle / 2)
-    outer = axis.unsqueeze(-1) * axis.unsqueeze(-2)
-    eye = torch.eye(3, dtype=axis.dtype, device=axis.device)
-    versine = (2 * half * half)[..., None, None]
-    return eye + sine[..., None, None] * cross_matrix(axis) + versine * (outer - eye)
+    half = (angle / 2)[..., None, None]
+    matrix = torch.sin(half) * cross_matrix(axis)
+    twice = torch.cos(half) * matrix + matrix @ matrix
+    return torch.eye(3, dtype=axis.dtype, device=axis.device) + 2 * twice
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:

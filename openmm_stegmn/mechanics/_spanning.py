@@ -177,10 +177,24 @@ def _root(graph, atoms, one_body, masses):
         return atoms[0]
     if not one_body:
         start = max(nx.single_source_shortest_path_length(graph, atoms[0]).items(), key=_far)[0]
-        paths = nx.single_source_shortest_path(graph, start)
-        longest = max(paths.values(), key=lambda path: (len(path), path))
+        longest = _longest_path(graph, start)
         atoms = {longest[len(longest) // 2], longest[(len(longest) - 1) // 2]}
     return max(atoms, key=lambda atom: (masses[atom], -atom))
+
+
+def _longest_path(graph, start):
+    """Of the shortest paths to the furthest atoms the last one in the order of their atoms."""
+    above, distance = {start: None}, {start: 0}
+    for parent, child in nx.bfs_edges(graph, start):
+        above[child], distance[child] = parent, distance[parent] + 1
+    most = max(distance.values())
+    paths = []
+    for atom in (atom for atom, apart in distance.items() if apart == most):
+        path = [atom]
+        while path[-1] != start:
+            path.append(above[path[-1]])
+        paths.append(path[::-1])
+    return max(paths)
 
 
 def _far(item):

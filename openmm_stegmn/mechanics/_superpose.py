@@ -15,21 +15,17 @@ def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     ----------
     mobile, target : Tensor, ``(..., n_atoms, 3)``
         Relative to their weighted centres.
-    weights : Tensor, ``(n_atoms,)`` or ``(n_molecules, n_atoms)``
-        With several rows, each molecule is fitted by itself: a row is zero for all other atoms.
+    weights : Tensor, ``(n_atoms,)``
 
     Returns
     -------
-    Tensor, ``(..., 3, 3)`` or ``(..., n_molecules, 3, 3)``
+    Tensor, ``(..., 3, 3)``
         Minimises the weighted sum of squared distances. Its derivative comes from the condition
         that this sum is stationary (implicit function theorem), not from the singular value
         decomposition, whose own derivative is infinite for symmetric molecules. First derivatives
         only: second ones are silently wrong.
     """
-    products = (target.unsqueeze(-1) * mobile.unsqueeze(-2)).flatten(-2)
-    covariance = (torch.atleast_2d(weights) @ products).unflatten(-1, (3, 3))
-    rotation = nearest_rotation(covariance)
-    return rotation if weights.dim() == 2 else rotation.squeeze(-3)
+    return nearest_rotation((target * weights[:, None]).transpose(-1, -2) @ mobile)
 
 
 def nearest_rotation(covariance: Tensor) -> Tensor:

@@ -5,10 +5,13 @@ from torch import Tensor, nn
 
 from ..data import WindowBlocks
 from ..mechanics import closest_turns, wrap_angle
+from ._near_pairs import NearPairs
 from .layers import BondMechanics, LagRegression, relative_torsions
 
 # Windows that least squares sees, and iterations that find the best turns of each.
 _FITTED, _ITERATIONS = 20_000, 3
+#: Of up to so many bonds each depends on the past of all, and of more on that of the nearest ones.
+ALL_BONDS, NEAREST_BONDS = 4_096, 32
 
 
 class ArticulatedMechanism(nn.Module):
@@ -28,7 +31,10 @@ class ArticulatedMechanism(nn.Module):
                 "articulated kinematics turns rotatable bonds, and this molecule has none; "
                 'choose kinematics = "elastic"'
             )
-        self.regression = LagRegression(n_bonds, history, coupled=True, ridge=None)
+        partners = _nearest_bonds(context.body) if n_bonds > ALL_BONDS else None
+        self.regression = LagRegression(
+            n_bonds, history, coupled=True, ridge=None, partners=partners
+        )
         self.bonds = BondMechanics(history, hidden, channels, heads)
 
     def forward(self, context, x: Tensor, h: Tensor, force: Tensor) -> Tensor:
@@ -61,3 +67,18 @@ class ArticulatedMechanism(nn.Module):
             past.append(relative_torsions(body, window))
             turns.append(found.to(window))
         self.regression.fit(torch.cat(past), torch.cat(turns))
+
+
+def _nearest_bonds(body):
+    """Each bond and the fewest fragments away others, ``(n_bonds, k)``."""
+    around = {}
+    for bond, atoms in enumerate(body.torsion_atoms[:, 1:3]):
+        for fragment in body.fragment_of_atom[atoms].tolist():
+            around.setdefault(fragment, []).append(bond)
+    neighbours = [[] for _ in range(body.n_bonds)]
+    for bonds in around.values():
+        for bond in bonds:
+            neighbours[bond] += [other for other in bonds if other != bond]
+    alike = torch.zeros(body.n_bonds, dtype=torch.long)
+    nearest = NearPairs(neighbours, alike).nearest(NEAREST_BONDS)
+    return torch.cat([torch.arange(body.n_bonds)[:, None], nearest], 1)

@@ -28,7 +28,7 @@ class ElasticMechanism(nn.Module):
         super().__init__()
         n_atoms = len(context.masses)
         self.constrained = constrained and context.forest.n_arms > 0
-        self.regression = ElasticRegression(_nearest_by_bonds(context, neighbours), history)
+        self.regression = ElasticRegression(context.near.nearest(neighbours), history)
         self.register_buffer("scale", torch.ones(n_atoms, 1))
 
     def forward(self, context, x: Tensor, h: Tensor, force: Tensor) -> Tensor:
@@ -59,9 +59,3 @@ class ElasticMechanism(nn.Module):
         )
         size = (square / (3 * len(windows))).sqrt()
         self.scale.copy_(size.clamp_min(1e-6).unsqueeze(-1))
-
-
-def _nearest_by_bonds(context, most):
-    """The atoms that are fewest bonds away from each atom, ``(N, K)``, itself left out."""
-    hops = context.hops.long().clone().fill_diagonal_(context.MAX_HOPS + 1)
-    return hops.argsort(dim=1, stable=True)[:, : min(most, len(hops) - 1)]

@@ -20,7 +20,7 @@ class Handedness(nn.Module):
     def __init__(self, context):
         super().__init__()
         types = context.atom_types.tolist()
-        bonded = [row.nonzero().flatten().tolist() for row in context.hops == 1]
+        bonded = context.near.bonded()
         centres = [
             (types[atom], [atom, *sorted(around, key=types.__getitem__)[:3]])
             for atom, around in enumerate(bonded)
@@ -34,8 +34,7 @@ class Handedness(nn.Module):
         )
         self.has_centres = bool(chosen)
         axes = context.body.torsion_atoms[:, 1:3]
-        alike = torch.minimum(context.pair_kinds, context.pair_kinds.T)
-        kinds = alike[axes[:, 0], axes[:, 1]]
+        kinds = context.near.undirected_kinds(*axes.unbind(1))
         # Unequal weights, or two torsions of opposite sign would leave nothing
         order = torch.unique(kinds, return_inverse=True)[1]
         self.register_buffer("weights", 1.0 / (1.0 + order), persistent=False)

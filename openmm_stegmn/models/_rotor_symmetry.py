@@ -11,7 +11,7 @@ def rotor_folds(context) -> Tensor:
     there (3 for a methyl, 2 for a phenyl or carboxylate), else 1.
     """
     types = context.atom_types.tolist()
-    bonded = [row.nonzero().flatten().tolist() for row in context.hops == 1]
+    bonded = context.near.bonded()
     folds = []
     for _, j, k, _ in context.body.torsion_atoms.tolist():
         around = [types[atom] for atom in bonded[k] if atom != j]

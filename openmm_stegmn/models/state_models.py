@@ -9,7 +9,7 @@ from ._interface import TrajectoryModel, unmoved
 from ._registry import register
 from ._rigid_motion import RigidMotion
 from ._spec import ModelSpec
-from .layers import ParticleGraph, neighbour_table
+from .layers import NeighbourGraph, ParticleGraph
 from .networks import GMN, STATE_NETWORKS
 
 KINEMATICS = ("articulated", "elastic", "cartesian")
@@ -105,12 +105,12 @@ class StateModel(TrajectoryModel):
                 "n_nodes": spec.n_atoms, "constraints": spec.constraints, "masses": spec.masses
             }  # fmt: skip
         self.type_embedding = nn.Embedding(context.n_atom_types, type_features)
-        n_kinds = int(context.pair_kinds.max()) + 1
-        self.pair_embedding = nn.Embedding(n_kinds, pair_features)
+        self.pair_embedding = nn.Embedding(context.near.n_kinds, pair_features)
         self.network = kind(
             type_features + 1, pair_features, hidden=hidden, layers=layers, history=states,
             horizon=self.trained_frames, **options,
         )  # fmt: skip
+        self.neighbour_graph = NeighbourGraph(context.near, neighbours, bonded_first=True)
         #: Typical speed, Å per frame interval.
         self.register_buffer("speed", torch.ones(()))
         self.rigid_motion = RigidMotion(spec.history, self.trained_frames)
@@ -139,10 +139,9 @@ class StateModel(TrajectoryModel):
 
     def graph(self, frame: Tensor) -> ParticleGraph:
         """Neighbours of the atoms in a frame ``(B, N, 3)``."""
-        table = neighbour_table(frame, self.neighbours, self.context.hops)
-        atoms = torch.arange(frame.shape[-2], device=frame.device)[:, None]
-        features = self.pair_embedding(self.context.pair_kinds[atoms, table])
-        return ParticleGraph(table, torch.ones_like(table, dtype=torch.bool), features)
+        table, kinds, _ = self.neighbour_graph(self.context.near, frame)
+        present = torch.ones_like(table, dtype=torch.bool)
+        return ParticleGraph(table, present, self.pair_embedding(kinds)).batched(len(frame))
 
     def displacements(self, window: Tensor) -> Tensor:
         """From the last frame to each of P, by the network, ``(B, P, N, 3)``.

@@ -10,7 +10,7 @@ from ._interface import TrajectoryModel
 from ._registry import register
 from ._rigid_motion import RigidMotion
 from ._spec import ModelSpec
-from .layers import MessageNetwork, PairInvariants, neighbour_table
+from .layers import MessageNetwork, NeighbourGraph, PairInvariants
 
 KINEMATICS = ("articulated", "elastic", "cartesian")
 # Windows, and pairs of atoms in them all, that scales are measured on: their errors are far below
@@ -74,7 +74,8 @@ class STEGMN(TrajectoryModel):
         self.kinematics, self.neighbours, self.superposed = kinematics, neighbours, superposed
         context, history = self.context, spec.history
         articulated = kinematics == "articulated"
-        invariants = PairInvariants(context.pair_kinds, history, radial, cutoff)
+        self.graph = NeighbourGraph(context.near, neighbours)
+        invariants = PairInvariants(spec.n_atoms, context.near.n_kinds, history, radial, cutoff)
         self.network = MessageNetwork(
             invariants, context.n_atom_types, history, hidden, channels if articulated else 1,
             layers, zero=not articulated,
@@ -105,8 +106,8 @@ class STEGMN(TrajectoryModel):
         x = window.reshape((-1,) + window.shape[-3:])
         # Far from the origin single precision loses digits.
         x = x - x[:, -1:].mean(-2, keepdim=True)
-        table = neighbour_table(x[:, -1], self.neighbours)
-        h, force = self.network(x, self.context.atom_types, table)
+        neighbours = self.graph(self.context.near, x[:, -1])
+        h, force = self.network(x, self.context.atom_types, neighbours)
         step = self.mechanism(self.context, x, h, force)
         return step.reshape(window.shape[:-3] + step.shape[1:])
 
@@ -136,7 +137,8 @@ class STEGMN(TrajectoryModel):
         pairs = self.spec.n_atoms * min(self.neighbours, self.spec.n_atoms - 1)
         step = max(1, len(windows) // min(_WINDOWS, _PAIRS // pairs + 1))
         sample, _ = windows[::step].join()
-        self.network.invariants.calibrate(sample, neighbour_table(sample[:, -1], self.neighbours))
+        neighbours = self.graph(self.context.near, sample[:, -1])
+        self.network.invariants.calibrate(sample, neighbours)
 
 
 def _check(spec, kinematics, hidden, heads, radial):

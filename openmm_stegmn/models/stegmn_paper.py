@@ -7,6 +7,7 @@ from ..mechanics import disjoint_bonds
 from ._interface import TrajectoryModel
 from ._registry import register
 from ._spec import ModelSpec
+from .layers import NeighbourGraph
 from .layers._paper import (
     GeneralisedUpdate,
     PaperMessages,
@@ -104,6 +105,7 @@ class PublishedSTEGMN(TrajectoryModel):
         if not cutoff > 0:
             raise ValueError(f"cutoff must be positive, got {cutoff} Å")
         self.cutoff, self.neighbours = cutoff, neighbours
+        self.graph = NeighbourGraph(self.context.near, neighbours)
         if sticks is None:
             sticks = disjoint_bonds(spec.constraints + spec.bonds)
         # Part of the context, which files leave out: it follows from the specification.
@@ -138,10 +140,10 @@ class PublishedSTEGMN(TrajectoryModel):
         """
         sticks = self.context.sticks
         x = window - window[:, -1:].mean(-2, keepdim=True)
-        graph = cutoff_graph(x[:, -1], self.context.hops, self.neighbours, self.cutoff)
+        graph = cutoff_graph(x[:, -1], self.graph(self.context.near, x[:, -1]), self.cutoff)
         velocity = x[:, 1:] - x[:, :-1]
         velocity = torch.cat([velocity[:, :1], velocity], 1)
-        u, omega = sticks.forest.velocities(x, velocity)
+        u, omega = sticks.velocities(x, velocity)
         h = self.element_embedding(self.element) + self.time_embedding
         h = h + self.speed_embedding(speed(velocity))
         steps = []
@@ -152,22 +154,28 @@ class PublishedSTEGMN(TrajectoryModel):
             h, force = messages(x, h, graph)
             a, beta = accelerations(sticks, x, force, omega)
             u, omega = spatial_update(sticks, h, u, omega, a, beta)
-            x = sticks.forest.step(x, u, omega)
+            x = sticks.step(x, u, sticks.rotations(omega))
             steps.append((u[:, -1], omega[:, -1]))
             a, beta = attention(sticks, h, u, omega, a, beta)
             u, omega = temporal_update(sticks, h, u, omega, a, beta)
-            x = sticks.forest.step(x, u, omega)
+            x = sticks.step(x, u, sticks.rotations(omega))
             steps.append((u[:, -1], omega[:, -1]))
-        centres = sticks.forest.centres(x).to(x.dtype)
-        return [*steps, self.pooling(centres, omega)]
+        return [*steps, self.pooling(sticks.centres(x), omega)]
 
     def jump(self, window: Tensor, base: Tensor):
         """Move the sticks and isolated atoms of ``base`` as the network moves its last frame."""
         sticks = self.context.sticks
-        frame = base.reshape((-1,) + base.shape[-2:])
-        rotations = torch.eye(3, dtype=base.dtype, device=base.device)
-        for translation, rotation in self.steps(window.reshape((-1,) + window.shape[-3:])):
-            rotation = rotation.to(base.dtype)
-            frame = sticks.forest.step(frame, translation.to(base.dtype), rotation)
-            rotations = sticks.rotations(rotation) @ rotations
-        return frame.reshape(base.shape), rotations.reshape(base.shape + (3,))
+        steps = self.steps(window.reshape((-1,) + window.shape[-3:]))
+        translations, turns = (torch.stack(part).double() for part in zip(*steps, strict=True))
+        # Each turns a stick about its centre, so that one after the other they are one.
+        rotation, *later = sticks.rotations(turns).unbind(0)
+        for next_rotation in later:
+            rotation = next_rotation @ rotation
+        frame = sticks.step(
+            base.reshape((-1,) + base.shape[-2:]).double(), translations.sum(0), rotation
+        )
+        rotations = rotation[..., sticks.forest.component, :, :]
+        return (
+            frame.reshape(base.shape).to(base.dtype),
+            rotations.reshape(base.shape + (3,)).to(base.dtype),
+        )

@@ -144,6 +144,12 @@ def random_walk(molecule, n_frames, width=0.2, seed=0, rigid=0.05):
     return torch.stack(frames)
 
 
+def hops_of_all(model):
+    """Bonds between all pairs of a model's atoms, ``(n_atoms, n_atoms)``."""
+    atoms = torch.arange(model.spec.n_atoms)
+    return model.context.near.hops_between(atoms[:, None], atoms)
+
+
 def random_rotation(seed=0, reflect=False):
     """An orthogonal matrix, float64."""
     generator = torch.Generator().manual_seed(seed)

@@ -39,7 +39,7 @@ def test_no_other_motion_is_closer(molecule):
     body, frame = molecule.body(), molecule.frame
     generator = torch.Generator().manual_seed(1)
     displacement = torch.randn(frame.shape, generator=generator, dtype=torch.float64)
-    weights = body.centring.sum(0)[:, None]
+    weights = body.share[:, None]
     found, small = generalised_velocities(body, frame, displacement), 1e-6
 
     def distance(parts):

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from molecules import Molecule, alkane, perturbed_model, random_walk, water
+from molecules import Molecule, alkane, hops_of_all, perturbed_model, random_walk, water
 
 from openmm_stegmn.mechanics import disjoint_bonds
 from openmm_stegmn.models import build_model
+from openmm_stegmn.models.layers import NeighbourGraph
 from openmm_stegmn.models.layers._paper import (
     PaperMessages,
     PaperTemporalAttention,
@@ -223,8 +224,9 @@ def test_messages_and_forces_atom_by_atom():
     perturb(layer)
     x = windows(2)
     h = draw(2, HISTORY, PENTANE.n_atoms, 8)
-    hops = paper().context.hops.long()
-    graph = cutoff_graph(x[:, -1], hops, 32, 3.0)
+    model = paper()
+    hops = hops_of_all(model)
+    graph = cutoff_graph(x[:, -1], model.graph(model.context.near, x[:, -1]), 3.0)
     h_out, force = layer(x, h, graph)
     for batch, frame, i in ((0, 0, 0), (1, 2, 4), (1, 3, 16)):
         messages, pushes = [], []
@@ -270,14 +272,15 @@ def test_accelerations_object_by_object():
 def test_graph():
     """Two bonds count whatever the distance; more only within the cut-off."""
     frame = torch.tensor([[0.0, 0, 0], [5, 0, 0], [10, 0, 0], [15, 0, 0], [15, 3, 0]])
-    hops = paper(alkane(5, hydrogens=False)).context.hops
-    table, types, weights = cutoff_graph(frame[None], hops, 32, 4.0)
-    assert types[0, 0].tolist() == [0, 1, 2, 2]
+    near = paper(alkane(5, hydrogens=False)).context.near
+    neighbours = NeighbourGraph(near, 32)(near, frame[None])
+    _, types, weights = cutoff_graph(frame[None], neighbours, 4.0)
+    assert types[0].tolist() == [0, 1, 2, 2]
     assert weights[0, 0].tolist() == [0.5, 0.5, 0, 0]
-    far = hops.clone().fill_(5)
-    _, _, weights = cutoff_graph(frame[None], far, 32, 4.0)
+    far = neighbours._replace(hops=torch.full_like(neighbours.hops, 5))
+    _, _, weights = cutoff_graph(frame[None], far, 4.0)
     assert weights[0].sum(-1).tolist() == [0, 0, 0, 1, 1]
-    table, _, _ = cutoff_graph(frame[None], hops, 2, 4.0)
+    table, _, _ = cutoff_graph(frame[None], NeighbourGraph(near, 2)(near, frame[None]), 4.0)
     assert sorted(table[0, 0].tolist()) == [1, 2]
 
 

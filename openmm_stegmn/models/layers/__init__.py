@@ -11,7 +11,7 @@ from ._fourier import (
     fourier_basis,
     time_embedding,
 )
-from ._graph import gather_atoms, neighbour_table, radial_basis
+from ._graph import NeighbourGraph, Neighbours, gather_atoms, neighbour_table, radial_basis
 from ._messages import MessageNetwork
 from ._pairs import PairInvariants
 from ._particle_graph import (
@@ -27,8 +27,9 @@ from ._tensors import TensorProduct, spherical_harmonics
 
 __all__ = [
     "BondAttention", "BondMechanics", "EGNNLayer", "EdgeMessages", "Edges", "ElasticRegression",
-    "FourierConvolution", "LagRegression", "MessageNetwork", "PairInvariants", "ParticleGraph",
-    "Perceptron", "PoolingLayer", "ScalarConvolution", "SharedRegression", "SoftClusters",
+    "FourierConvolution", "LagRegression", "MessageNetwork", "NeighbourGraph", "Neighbours",
+    "PairInvariants", "ParticleGraph", "Perceptron", "PoolingLayer", "ScalarConvolution",
+    "SharedRegression", "SoftClusters",
     "TensorProduct", "VectorConvolution", "axial_torque", "bond_graph", "complete_graph",
     "fourier_basis", "gather_atoms", "neighbour_table", "pair_features", "radial_basis",
     "radius_graph", "relative_torsions", "ridge_solution", "spherical_harmonics",

@@ -35,19 +35,21 @@ class BondEncoder(nn.Module):
         self, context, folds: Tensor, hidden: int, layers: int, heads: int, history: int = 1
     ):
         super().__init__()
-        body, hops = context.body, context.hops.long()
-        axes = body.torsion_atoms[:, 1:3]
+        near = context.near
+        axes = context.body.torsion_atoms[:, 1:3]
         # Kinds of pairs have a direction, in which lengths and torsions do not differ.
-        alike = torch.minimum(context.pair_kinds, context.pair_kinds.T)
-        kinds = torch.unique(alike[axes[:, 0], axes[:, 1]], return_inverse=True)[1]
-        apart = hops[axes[:, None, :, None], axes[None, :, None, :]].amin((2, 3)).clamp_max(_FAR)
-        pairs = ((hops >= 1) & (hops <= 2)).triu().nonzero()
-        to_axis = hops[:, axes].amin(2)
-        near = (to_axis[pairs[:, 0]] <= _NEAR) | (to_axis[pairs[:, 1]] <= _NEAR)
-        pair_kinds = torch.unique(alike[pairs[:, 0], pairs[:, 1]], return_inverse=True)[1]
+        kinds = torch.unique(near.undirected_kinds(*axes.unbind(1)), return_inverse=True)[1]
+        ends = near.hops_between(axes[:, None, :, None], axes[None, :, None, :])
+        apart = ends.amin((2, 3)).clamp_max(_FAR)
+        hops, pairs = near.hops[:-1], near.atoms
+        pairs = pairs[(hops >= 1) & (hops <= 2) & (pairs[:, 0] < pairs[:, 1])]
+        about = torch.zeros(len(axes), near.n_atoms, dtype=torch.bool)
+        about.scatter_(1, torch.cat([axes, near.within(_NEAR)[axes].flatten(1)], 1), True)
+        close = about[:, pairs[:, 0]] | about[:, pairs[:, 1]]
+        pair_kinds = torch.unique(near.undirected_kinds(*pairs.unbind(1)), return_inverse=True)[1]
         for name, value in (
             ("folds", folds), ("kinds", kinds), ("apart", apart), ("pairs", pairs),
-            ("near", near.T.to(torch.float32)), ("pair_kinds", pair_kinds),
+            ("near", close.to(torch.float32)), ("pair_kinds", pair_kinds),
         ):  # fmt: skip
             self.register_buffer(name, value, persistent=False)
         n_kinds = int(pair_kinds.max()) + 1

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from ...mechanics import ArticulatedBody, wrap_angle
 from ._perceptron import Perceptron
 
+# Scores of a window in memory at a time
+_SCORES = 100_000_000
 # sin nτ and cos nτ for n up to this: a threefold methyl needs 3
 _HARMONICS = 3
 
@@ -78,11 +80,20 @@ class BondAttention(nn.Module):
         """``(..., n_bonds, hidden)`` and ``(..., n_bonds, channels)``, both updated."""
         shape = even.shape[:-1] + (self.heads, -1)
         query, key = (part.reshape(shape) for part in self.query_key(even).chunk(2, -1))
-        score = torch.einsum("...bhd,...chd->...hbc", query, key) / key.shape[-1] ** 0.5
-        weight = score.softmax(-1)
         value = self.even_value(even).reshape(shape)
-        gathered = torch.einsum("...hbc,...chd->...bhd", weight, value).flatten(-2)
-        turned = torch.einsum("...hbc,...cd->...bhd", weight, self.odd_value(odd)).flatten(-2)
+        # Values of both kinds are averaged with the same weights.
+        turning = self.odd_value(odd).unsqueeze(-2).expand(*shape[:-1], -1)
+        values = torch.cat([value, turning], -1).transpose(-2, -3)
+        query, key = query.transpose(-2, -3), key.transpose(-2, -3).transpose(-1, -2)
+        mean = torch.cat(
+            [
+                (part @ key / query.shape[-1] ** 0.5).softmax(-1) @ values
+                for part in query.split(_SCORES // (key.shape[-1] * self.heads) + 1, -2)
+            ],
+            -2,
+        ).transpose(-2, -3)
+        gathered, turned = mean.split([value.shape[-1], odd.shape[-1]], -1)
+        gathered, turned = gathered.flatten(-2), turned.flatten(-2)
         return even + self.even_out(gathered), odd + self.odd_out(turned)
 
 
@@ -106,16 +117,15 @@ def axial_torque(body: ArticulatedBody, x: Tensor, force: Tensor) -> Tensor:
     Tensor, ``(..., n_bonds, channels)``
         :math:`Σ ((x_i - x_p) × f_i)·â / (J + 1 Å^2)`, over the atoms distal to each bond.
     """
-    distal = body.distal.to(x.dtype)
     pivot, axis = body.axes(x)
     moment = torch.cross(x.unsqueeze(-2).expand_as(force), force, dim=-1)
     both = torch.cat([moment, force], -1).flatten(-2)
-    total = (distal @ both).unflatten(-1, (-1, 6))
+    total = body.distal_sums(both).unflatten(-1, (-1, 6))
     moment, resultant = total[..., :3], total[..., 3:]
     moment = moment - torch.cross(pivot.unsqueeze(-2).expand_as(resultant), resultant, dim=-1)
     # Σ|x − p|² = Σ|x|² − 2 p·Σx + n |p|²
     square = (x * x).sum(-1, keepdim=True)
-    sums = distal @ torch.cat([square, x, torch.ones_like(square)], -1)
+    sums = body.distal_sums(torch.cat([square, x, torch.ones_like(square)], -1))
     inertia = (
         sums[..., 0] - 2 * (pivot * sums[..., 1:4]).sum(-1) + sums[..., 4] * (pivot * pivot).sum(-1)
     )

@@ -3,10 +3,13 @@
 import torch
 from torch import Tensor, nn
 
+from ._graph import gather_atoms
 from ._regression import held_out_from, held_out_solution
 
 # Windows of one block of the normal equations: bounds memory.
 _BLOCK = 2_000
+#: Of up to so many atoms each depends on the past of all. Weights grow with the square of this.
+ALL_POSITIONS = 2_048
 
 
 class ElasticRegression(nn.Module):
@@ -22,6 +25,9 @@ class ElasticRegression(nn.Module):
     in the lengths of the arms from an atom to its neighbours, along these arms, with springs to
     their mean lengths. All terms are equivariant to rotation, reflection and translation.
 
+    Of more than ``ALL_POSITIONS`` atoms the first two sums are over the atom itself and its
+    neighbours.
+
     Parameters
     ----------
     neighbours : Tensor, ``(N, K)``
@@ -34,19 +40,35 @@ class ElasticRegression(nn.Module):
         super().__init__()
         n, k = neighbours.shape
         self.register_buffer("neighbours", neighbours, persistent=False)
-        self.register_buffer("position_weights", torch.zeros(history, n, n))
+        self.local = n > ALL_POSITIONS
+        if self.local:
+            partners = torch.cat([torch.arange(n)[:, None], neighbours], 1)
+            self.register_buffer("partners", partners, persistent=False)
+        width = k + 1 if self.local else n
+        self.register_buffer("position_weights", torch.zeros(history, n, width))
         self.register_buffer("arm_weights", torch.zeros(history + 1, n, k))
         self.register_buffer("mean_length", torch.zeros(n, k))
 
     def forward(self, x: Tensor) -> Tensor:
         """Windows ``(B, T, N, 3)`` to displacements ``(B, N, 3)``, Å."""
-        past, last = x[:, :-1] - x[:, -1:], x[:, -1]
-        moved = torch.einsum("tij,btjx->bix", self.position_weights[:-1], past)
-        frame = self.position_weights[-1]
-        moved = moved + frame @ last - frame.sum(1)[:, None] * last
+        moved = self._of_near_positions(x) if self.local else self._of_all_positions(x)
         direction, lengths = self._arms(x)
         pull = (self.arm_weights.unsqueeze(0) * lengths).sum(1)
         return moved + (pull.unsqueeze(-1) * direction).sum(2)
+
+    def _of_all_positions(self, x):
+        past, last = x[:, :-1] - x[:, -1:], x[:, -1]
+        moved = torch.einsum("tij,btjx->bix", self.position_weights[:-1], past)
+        frame = self.position_weights[-1]
+        return moved + frame @ last - frame.sum(1)[:, None] * last
+
+    def _of_near_positions(self, x):
+        x = x.transpose(1, 2)
+        rows = torch.cat([x[:, :, :-1] - x[:, :, -1:], x[:, :, -1:]], 2).flatten(2)
+        near = gather_atoms(rows.unsqueeze(1), self.partners).squeeze(1).unflatten(-1, (-1, 3))
+        weights = self.position_weights.permute(1, 2, 0)
+        moved = torch.einsum("ijt,bijtx->bix", weights, near)
+        return moved - weights[..., -1].sum(1)[:, None] * x[:, :, -1]
 
     def _arms(self, x, atoms=slice(None)):
         """Directions ``(B, n, K, 3)`` of some atoms' arms, and scalars ``(B, T + 1, n, K)``."""
@@ -89,7 +111,10 @@ class ElasticRegression(nn.Module):
     def _features(self, atom, x):
         """``(n_features, 3, B)``: positions by time and atom, arms by feature and neighbour."""
         past, last = x[:, :-1] - x[:, -1:], x[:, -1:]
-        positions = torch.cat([past, last - last[:, :, atom : atom + 1]], 1).flatten(1, 2)
+        positions = torch.cat([past, last - last[:, :, atom : atom + 1]], 1)
+        if self.local:
+            positions = positions[:, :, self.partners[atom]]
+        positions = positions.flatten(1, 2)
         direction, lengths = self._arms(x, slice(atom, atom + 1))
         arms = lengths[:, :, 0].unsqueeze(-1) * direction
         return torch.cat([positions, arms.flatten(1, 2)], 1).permute(1, 2, 0)

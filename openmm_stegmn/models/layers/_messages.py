@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ._graph import Neighbours, gather_atoms
 from ._pairs import PairHistory, PairInvariants
 from ._perceptron import Perceptron
 
@@ -52,7 +53,7 @@ class MessageNetwork(nn.Module):
         self.pair_force = _linear(hidden, channels * (1 + self.lags), zero)
         self.node_force = Perceptron(2 * hidden, hidden, channels * self.lags, zero=zero)
 
-    def forward(self, x: Tensor, atom_types: Tensor, table: Tensor):
+    def forward(self, x: Tensor, atom_types: Tensor, neighbours: Neighbours):
         """Pass messages over windows.
 
         Parameters
@@ -60,7 +61,7 @@ class MessageNetwork(nn.Module):
         x : Tensor, ``(B, T, N, 3)``
             Å.
         atom_types : Tensor, ``(N,)``
-        table : Tensor, ``(B, N, K)``
+        neighbours : Neighbours
 
         Returns
         -------
@@ -68,25 +69,23 @@ class MessageNetwork(nn.Module):
             Features of the atoms, invariant.
         force : Tensor, ``(B, N, channels, 3)``
         """
-        history = self.invariants(x, table)
+        history = self.invariants(x, neighbours)
         gain = 1 + self.pair_gain(history.kinds)
         pair = self.pair_input(history.features) * gain + self.pair_embedding(history.kinds)
         pair = self.pair_mix(nn.functional.silu(pair))
         h = self.atom_embedding(atom_types).expand(x.shape[0], -1, -1)
-        batch = torch.arange(x.shape[0], device=x.device)[:, None, None]
         for node, update in zip(self.nodes, self.pairs, strict=True):
             h = h + node(torch.cat([h, pair.mean(2)], -1))
-            pair = pair + update(pair, h, batch, table)
+            pair = pair + update(pair, h, neighbours.table)
         return h, self._forces(h, nn.functional.silu(self.pair_hidden(pair)), history)
 
     def _forces(self, h: Tensor, pair: Tensor, history: PairHistory) -> Tensor:
         lags, channels = self.lags, self.channels
         weights = self.pair_force(pair).unflatten(-1, (channels, 1 + lags))
         gains = self.node_force(torch.cat([h, pair.mean(2)], -1)).unflatten(-1, (channels, lags))
-        along = torch.einsum("bnkc,bnkx->bncx", weights[..., 0], history.direction)
-        theirs = torch.einsum("bnkct,btnkx->bncx", weights[..., 1:], history.other)
-        mine = torch.einsum("bnct,btnx->bncx", gains, history.own)
-        return (along + theirs) / pair.shape[2] + mine
+        along = weights[..., 0].transpose(-1, -2) @ history.direction
+        theirs = weights[..., 1:].movedim(2, 3).flatten(3) @ history.other.flatten(2, 3)
+        return (along + theirs) / pair.shape[2] + gains @ history.own
 
 
 class PairUpdate(nn.Module):
@@ -102,9 +101,10 @@ class PairUpdate(nn.Module):
         self.send = nn.Linear(hidden, hidden, bias=False)
         self.out = nn.Linear(hidden, hidden)
 
-    def forward(self, pair: Tensor, h: Tensor, batch: Tensor, table: Tensor) -> Tensor:
+    def forward(self, pair: Tensor, h: Tensor, table: Tensor) -> Tensor:
         """``(B, N, K, hidden)`` from the same and atoms' features ``(B, N, hidden)``."""
-        ends = self.receive(h).unsqueeze(2) + self.send(h)[batch, table]
+        sent = gather_atoms(self.send(h).unsqueeze(1), table).squeeze(1)
+        ends = self.receive(h).unsqueeze(2) + sent
         return self.out(nn.functional.silu(self.pair(pair) + ends))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ._graph import gather_atoms, radial_basis
+from ._graph import Neighbours, gather_atoms, radial_basis
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,13 @@ class PairHistory:
     features: Tensor
     """``(B, N, K, 3 (T - 1) + 1 + radial)``, invariant, standardised for each kind of pair."""
     kinds: Tensor
-    """``(B, N, K)``, kind of each pair."""
+    """``(N, K)`` or ``(B, N, K)``, kind of each pair."""
     direction: Tensor
     """``(B, N, K, 3)``, unit vector from i to j in the last frame."""
     own: Tensor
-    """``(B, T - 1, N, 3)``, past positions of i relative to its last, in units of their size."""
+    """``(B, N, T - 1, 3)``, past positions of i relative to its last, in units of their size."""
     other: Tensor
-    """``(B, T - 1, N, K, 3)``, the same of j."""
+    """``(B, N, K, T - 1, 3)``, the same of j."""
 
 
 class PairInvariants(nn.Module):
@@ -36,31 +36,30 @@ class PairInvariants(nn.Module):
 
     Parameters
     ----------
-    pair_kinds : Tensor, ``(N, N)``
-        Kind of each pair of atoms; pairs of one kind share their scale.
+    n_atoms, n_kinds : int
+        Number of atoms, and of kinds of pairs; pairs of one kind share their scale.
     history, radial : int
         T; number of radial basis functions of the last length.
     cutoff : float
         Range of the radial basis, Å.
     """
 
-    def __init__(self, pair_kinds: Tensor, history: int, radial: int, cutoff: float):
+    def __init__(self, n_atoms: int, n_kinds: int, history: int, radial: int, cutoff: float):
         super().__init__()
-        n_atoms, n_kinds = len(pair_kinds), int(pair_kinds.max()) + 1
         self.radial, self.cutoff = radial, cutoff
         self.width = 3 * (history - 1) + 1
-        self.register_buffer("pair_kinds", pair_kinds, persistent=False)
         self.register_buffer("mean", torch.zeros(n_kinds, self.width))
         self.register_buffer("deviation", torch.ones(n_kinds, self.width))
         self.register_buffer("size", torch.ones(history - 1, n_atoms, 1))
 
     @torch.no_grad()
-    def calibrate(self, x: Tensor, table: Tensor) -> None:
-        """Set the scales from windows ``(B, T, N, 3)`` and their neighbours ``(B, N, K)``."""
-        features, kinds, past = self._measure(x, table)[:3]
-        size = past.square().mean((0, 3)).sqrt().unsqueeze(-1)
+    def calibrate(self, x: Tensor, neighbours: Neighbours) -> None:
+        """Set the scales from windows ``(B, T, N, 3)``."""
+        features, past = self._measure(x, neighbours.table)[:2]
+        size = past.square().mean((0, 3)).sqrt().T.unsqueeze(-1)
         self.size.copy_(size.clamp_min(1e-6))
-        features, kinds = features.flatten(0, 2).double(), kinds.flatten()
+        kinds = neighbours.kinds.expand(features.shape[:-1]).flatten()
+        features = features.flatten(0, 2).double()
         zero = torch.zeros(self.mean.shape, dtype=torch.float64, device=x.device)
         count = zero[:, 0].index_add(0, kinds, torch.ones_like(features[:, 0])).clamp_min(1)
         mean = zero.index_add(0, kinds, features) / count[:, None]
@@ -68,32 +67,36 @@ class PairInvariants(nn.Module):
         self.mean.copy_(mean)
         self.deviation.copy_(square.sqrt().clamp_min(1e-6))
 
-    def forward(self, x: Tensor, table: Tensor) -> PairHistory:
-        """Measure windows ``(B, T, N, 3)`` over neighbours ``(B, N, K)``."""
-        features, kinds, past, direction, length, other = self._measure(x, table)
+    def forward(self, x: Tensor, neighbours: Neighbours) -> PairHistory:
+        """Measure windows ``(B, T, N, 3)``."""
+        table, kinds = neighbours.table, neighbours.kinds
+        features, past, direction, length, other = self._measure(x, table)
         features = (features - self.mean[kinds]) / self.deviation[kinds]
         basis = radial_basis(length, self.radial, self.cutoff)
-        size = self.size.squeeze(-1)[:, table].movedim(0, 1).unsqueeze(-1)
+        size = self.size.transpose(0, 1)
         return PairHistory(
-            torch.cat([features, basis], -1), kinds, direction, past / self.size, other / size
+            torch.cat([features, basis], -1), kinds, direction, past / size, other / size[table]
         )
 
     def _measure(self, x, table):
-        past = x[:, :-1] - x[:, -1:]
-        separation = gather_atoms(x, table) - x.unsqueeze(-2)
+        x = x.transpose(1, 2)
+        past = x[:, :, :-1] - x[:, :, -1:]
+        # Rows of all times: what is gathered lies together.
+        rows = torch.cat([x, past], 2).flatten(2).unsqueeze(1)
+        theirs = gather_atoms(rows, table).squeeze(1).unflatten(-1, (-1, 3))
+        separation = theirs[..., : x.shape[2], :] - x.unsqueeze(2)
+        other = theirs[..., x.shape[2] :, :]
         distance = torch.sqrt((separation * separation).sum(-1) + 1e-12)
-        length = distance[:, -1]
-        direction = separation[:, -1] / length.unsqueeze(-1)
-        other = gather_atoms(past, table)
-        along = direction.unsqueeze(1)
+        length = distance[..., -1]
+        direction = separation[..., -1, :] / length.unsqueeze(-1)
+        along = direction.unsqueeze(-2)
         features = torch.cat(
             [
-                distance[:, :-1] - distance[:, -1:],
-                (past.unsqueeze(-2) * along).sum(-1),
+                distance[..., :-1] - distance[..., -1:],
+                (past.unsqueeze(2) * along).sum(-1),
                 (other * along).sum(-1),
-                length.unsqueeze(1),
+                length.unsqueeze(-1),
             ],
-            1,
-        ).movedim(1, -1)
-        atoms = torch.arange(x.shape[2], device=x.device)[:, None]
-        return features, self.pair_kinds[atoms, table], past, direction, length, other
+            -1,
+        )
+        return features, past, direction, length, other

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ._graph import gather_atoms, neighbour_table
+from ._graph import Neighbours, gather_atoms
 from ._perceptron import Perceptron
 from ._sticks import Sticks
 
@@ -18,28 +18,25 @@ def speed(velocity: Tensor) -> Tensor:
     return torch.sqrt((velocity * velocity).sum(-1, keepdim=True) + _SLOW**2)
 
 
-def cutoff_graph(frame: Tensor, hops: Tensor, most: int, cutoff: float):
+def cutoff_graph(frame: Tensor, neighbours: Neighbours, cutoff: float):
     """Edges between atoms one or two bonds apart, and between atoms closer than a cut-off.
 
     Parameters
     ----------
     frame : Tensor, ``(B, n_atoms, 3)``
         Å.
-    hops : Tensor, ``(n_atoms, n_atoms)``
-        Number of bonds between two atoms.
-    most : int
-        Edges that an atom can have, K: those to the nearest.
+    neighbours : Neighbours
+        Among which the edges are.
     cutoff : float
         Å.
 
     Returns
     -------
-    table, types, weights : Tensor, ``(B, n_atoms, K)``
-        Neighbours, edge types, and one over the atom's number of edges; 0 where there is no edge.
+    table, types, weights : Tensor
+        Neighbours and edge types, ``(n_atoms, K)`` or ``(B, n_atoms, K)``, and one over the atom's
+        number of edges, ``(B, n_atoms, K)``; 0 where there is no edge.
     """
-    table = neighbour_table(frame, most)
-    atoms = torch.arange(len(hops), device=frame.device)[:, None]
-    bonds = hops.long()[atoms, table]
+    table, _, bonds = neighbours
     separation = frame.unsqueeze(-2) - gather_atoms(frame.unsqueeze(1), table).squeeze(1)
     edge = ((separation * separation).sum(-1) < cutoff**2) | (bonds <= 2)
     weights = edge.to(frame.dtype) / edge.sum(-1, keepdim=True).clamp_min(1)
@@ -86,7 +83,7 @@ class PaperMessages(nn.Module):
         separation = x.unsqueeze(-2) - gather_atoms(x, table)
         square = (separation * separation).sum(-1, keepdim=True)
         inner = self.receive(h).unsqueeze(-2) + gather_atoms(self.send(h), table)
-        message = self.message(inner + self.square(square) + self.edge_type(types).unsqueeze(1))
+        message = self.message(inner + self.square(square) + self.edge_type(types).unsqueeze(-4))
         force = (weights * self.force(message) * separation).sum(-2)
         gathered = (weights * message).sum(-2)
         return h + self.update(torch.cat([h, gathered], -1)), force
@@ -115,17 +112,16 @@ class StickAccelerations(nn.Module):
 
     def forward(self, sticks: Sticks, x: Tensor, force: Tensor, omega: Tensor):
         """Accelerations ``(..., n_components, 3)`` and ``(..., n_groups, 3)``."""
-        mean_force, beta = sticks.forest.accelerations(x, force)
-        centre = sticks.forest.centres(x).to(x.dtype)[..., sticks.stick, :].unsqueeze(-2)
-        arm = x[..., sticks.ends, :] - centre
+        arm = sticks.arms(x)
+        mean_force, beta = sticks.accelerations(arm, force)
         swing = torch.cross(omega.unsqueeze(-2).expand_as(arm), arm, dim=-1)
-        vectors = torch.stack([force[..., sticks.ends, :], arm, swing], -1)
+        vectors = torch.stack([sticks.pick(force, sticks.ends), arm, swing], -1)
         gram = vectors.transpose(-1, -2) @ vectors
         # Bounded, or a large force would count with its cube
         trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
         weights = self.mix((gram / (1 + trace[..., None, None])).flatten(-2))
         pooled = (vectors @ weights.unsqueeze(-1)).squeeze(-1).mean(-2)
-        isolated = (sticks.group == sticks.forest.n_groups).unsqueeze(-1)
+        isolated = (sticks.group == len(sticks.ends)).unsqueeze(-1)
         return torch.where(isolated, mean_force, sticks.spread(pooled)), beta
 
 
@@ -144,7 +140,7 @@ class GeneralisedUpdate(nn.Module):
     def forward(self, sticks: Sticks, h: Tensor, u: Tensor, omega: Tensor, a: Tensor, beta: Tensor):
         """``(..., n_components, 3)`` of centres and ``(..., n_groups, 3)`` of sticks."""
         keep = self.keep(sticks.pool(h))
-        return keep[..., :1] * u + a, keep[..., sticks.stick, 1:] * omega + beta
+        return keep[..., :1] * u + a, keep[..., 1:].index_select(-2, sticks.stick) * omega + beta
 
 
 class PaperTemporalAttention(nn.Module):
@@ -176,7 +172,7 @@ class PaperTemporalAttention(nn.Module):
             score = score.masked_fill(future, float("-inf"))
         weight = score.softmax(-1)
         a = torch.einsum("bcts,bscx->btcx", weight, a)
-        return a, torch.einsum("bgts,bsgx->btgx", weight[:, sticks.stick], beta)
+        return a, torch.einsum("bgts,bsgx->btgx", weight.index_select(1, sticks.stick), beta)
 
 
 class PaperTemporalPooling(nn.Module):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._graph import gather_atoms, neighbour_table
+from ._graph import complete_table, gather_atoms, neighbour_table
 
 
 class ParticleGraph(NamedTuple):
@@ -40,9 +40,7 @@ def complete_graph(features: Tensor) -> ParticleGraph:
         Of all pairs; those of a node with itself are left out.
     """
     n = features.shape[-2]
-    nodes = torch.arange(n, device=features.device)
-    table = torch.arange(n - 1, device=features.device).expand(n, n - 1)
-    table = (table + (table >= nodes[:, None]).long()).expand(features.shape[:-3] + (n, n - 1))
+    table = complete_table(n, features.device).expand(features.shape[:-3] + (n, n - 1))
     return ParticleGraph(
         table, torch.ones_like(table, dtype=torch.bool), pair_features(features, table)
     )

@@ -14,7 +14,8 @@ class LagRegression(nn.Module):
     r"""Increment of each coordinate from its past values relative to the last.
 
     Shared: :math:`Δq_b = \sum_t θ_t a_{b,t}`, one θ for all. Coupled:
-    :math:`Δq_b = \sum_{c,t} θ_{b,c,t} a_{c,t}`. The weights are buffers, set by :meth:`fit`.
+    :math:`Δq_b = \sum_{c,t} θ_{b,c,t} a_{c,t}`, c being all coordinates or some for each b. The
+    weights are buffers, set by :meth:`fit`.
 
     Parameters
     ----------
@@ -23,36 +24,53 @@ class LagRegression(nn.Module):
     ridge : float or None
         Relative to the mean square of the features. None: of coupled weights, for each coordinate
         the one that does best on held-out windows, see :func:`held_out_solution`.
+    partners : Tensor, ``(n_coordinates, k)``, optional
+        The coordinates that each is coupled to. By default all.
     """
 
     def __init__(
-        self, n_coordinates: int, history: int, *, coupled: bool, ridge: float | None = 1e-8
-    ):
+        self, n_coordinates: int, history: int, *, coupled: bool, ridge: float | None = 1e-8,
+        partners: Tensor | None = None,
+    ):  # fmt: skip
         super().__init__()
         self.coupled, self.ridge = coupled, ridge
+        self.register_buffer("partners", partners, persistent=False)
         lags = history - 1
-        shape = (n_coordinates, lags * n_coordinates) if coupled else (lags,)
+        coupled_to = n_coordinates if partners is None else partners.shape[1]
+        shape = (n_coordinates, lags * coupled_to) if coupled else (lags,)
         self.register_buffer("weights", torch.zeros(shape))
 
     def forward(self, past: Tensor) -> Tensor:
         """``(..., T - 1, n_coordinates)`` to ``(..., n_coordinates)``."""
+        if self.partners is not None:
+            return (self._of_partners(past) * self.weights).sum(-1)
         if self.coupled:
             return past.flatten(-2) @ self.weights.transpose(0, 1)
         return torch.einsum("t,...tb->...b", self.weights, past)
 
+    def _of_partners(self, past, coordinate=slice(None)):
+        """Features ``(..., n_coordinates, (T - 1) k)``."""
+        return past[..., self.partners[coordinate]].movedim(-3, -2).flatten(-2)
+
     def fit(self, past: Tensor, step: Tensor) -> None:
         """Least squares of ``step (n, n_coordinates)`` on ``past (n, T - 1, n_coordinates)``."""
-        if self.coupled:
-            features, step = past.flatten(1).double(), step.double()
-            if self.ridge is None:
-                weights = held_out_regression(features, step)
-            else:
-                weights = ridge_regression(features, step, self.ridge)
-            self.weights.copy_(weights.T)
+        if self.partners is not None:
+            for number in range(len(self.partners)):
+                own = slice(number, number + 1)
+                features = self._of_partners(past, own).squeeze(1)
+                self.weights[own] = self._coupled(features, step[:, own]).T.to(self.weights)
+        elif self.coupled:
+            self.weights.copy_(self._coupled(past.flatten(1), step).T)
         else:
             equations = SharedRegression(past.shape[1])
             equations.add(past.transpose(1, 2).reshape(-1, past.shape[1]), step.reshape(-1))
             self.weights.copy_(equations.solution())
+
+    def _coupled(self, features, step):
+        features, step = features.double(), step.double()
+        if self.ridge is None:
+            return held_out_regression(features, step)
+        return ridge_regression(features, step, self.ridge)
 
 
 class SharedRegression:

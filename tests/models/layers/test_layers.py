@@ -9,7 +9,7 @@ from openmm_stegmn.models.layers import (
     BondAttention,
     LagRegression,
     Perceptron,
-    _graph,
+    _nearest,
     _regression,
     axial_torque,
     gather_atoms,
@@ -149,7 +149,7 @@ def test_fewer_windows_than_weights_give_the_same_ridge_regression(monkeypatch, 
 def test_neighbours_of_many_frames_are_found_a_few_at_a_time(monkeypatch):
     frames = draw(3, 7, 9, 3)
     whole = neighbour_table(frames, 4)
-    monkeypatch.setattr(_graph, "_DISTANCES", 200)
+    monkeypatch.setattr(_nearest, "_DISTANCES", 200)
     assert torch.equal(neighbour_table(frames, 4), whole)
     assert torch.equal(neighbour_table(frames[1, 2], 4), whole[1, 2])
 

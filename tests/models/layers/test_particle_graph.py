@@ -2,8 +2,10 @@
 
 import torch
 
+from openmm_stegmn.models import NearPairs
 from openmm_stegmn.models.layers import (
     Edges,
+    NeighbourGraph,
     ParticleGraph,
     bond_graph,
     complete_graph,
@@ -65,7 +67,8 @@ def test_what_is_not_present_counts_for_nothing():
 
 def test_bonded_atoms_come_before_near_ones():
     frame = torch.tensor([[0.0, 0, 0], [5, 0, 0], [1, 0, 0], [1.1, 0, 0], [1.2, 0, 0]])
-    hops = torch.full((5, 5), 5)
-    hops[0, 1] = hops[1, 0] = 1
+    near = NearPairs([[1], [0], [], [], []], torch.zeros(5, dtype=torch.long))
     assert neighbour_table(frame, 2)[0].tolist() == [2, 3]
-    assert neighbour_table(frame, 2, hops)[0].tolist() == [1, 2]
+    first = NeighbourGraph(near, 2, bonded_first=True)(near, frame[None])
+    assert first.table[0, 0].tolist() == [1, 2]
+    assert first.hops[0, 0].tolist() == [1, 5]
