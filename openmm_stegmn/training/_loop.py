@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from ..data import WindowBlocks, WindowSet
-from ._averaging import averaging
+from ._averaging import Averaging
 from ._best import KeepBest
 from ._config import TrainingConfig
 from ._logs import CHECKPOINT, draw_curve, loggers
@@ -136,7 +136,7 @@ def train(
 
 def _callbacks(config, folder, progress):
     # Buffers are atom indices and masses: averaging rounds indices down to other atoms.
-    found = [averaging(config.average_decay)]
+    found = [Averaging(config.average_decay)]
     if config.patience is not None:
         found.append(StopEarly(config.patience))
     if progress:

@@ -46,15 +46,17 @@ class StepsBar(ProgressBar):
     def on_train_batch_end(self, trainer, module, *_):
         """Count a step."""
         if self._enabled and trainer.global_step % LOOK_EVERY == 0:
-            self._show(trainer)
+            self._show(trainer, module)
 
     def on_train_end(self, trainer, module):
         """Leave the bar as it is at the end."""
-        self._show(trainer)
+        self._show(trainer, module)
         self._bar.stop()
 
-    def _show(self, trainer):
-        found = trainer.progress_bar_metrics
+    def _show(self, trainer, module):
+        found = dict(trainer.progress_bar_metrics)
+        if module.latest_loss is not None:
+            found["loss"] = module.latest_loss.item()
         text = "  ".join(f"{_WORDS[name]} {found[name]:.4g}" for name in _WORDS if name in found)
         self._bar.update(self._task, description=text or "training", completed=trainer.global_step)
 

@@ -17,7 +17,7 @@ class Record(lightning.Callback):
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         """Log the loss of a batch, of which this may be a part."""
-        self._parts.append(trainer.callback_metrics["loss"])
+        self._parts.append(module.latest_loss)
         if len(self._parts) < trainer.accumulate_grad_batches:
             return
         if trainer.global_step % LOOK_EVERY == 0:
@@ -27,7 +27,6 @@ class Record(lightning.Callback):
     def on_validation_end(self, trainer, module):
         """Log what validation found."""
         found = {name: value.item() for name, value in trainer.callback_metrics.items()}
-        found.pop("loss", None)
         _log(trainer, found)
 
 

@@ -7,7 +7,7 @@ import lightning
 import torch
 
 from ..models.networks import StateNetwork
-from ._averaging import averaging
+from ._averaging import Averaging
 from ._best import KeepBest
 from ._graphed_loss import GraphedLoss
 from ._loop import fit_with
@@ -197,7 +197,7 @@ def train_states(
     best = KeepBest(checks)
     callbacks = [best]
     if config.average_decay is not None:
-        callbacks.append(averaging(config.average_decay))
+        callbacks.append(Averaging(config.average_decay))
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience))
     trainer = lightning.Trainer(

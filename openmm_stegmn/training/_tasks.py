@@ -68,6 +68,8 @@ class JumpTask(lightning.LightningModule, ABC):
         self.model, self.config = model, config
         self.windows, self.validation = windows, validation
         self.training_loss = self._whole_loss
+        #: Of the last batch. Logging it takes as long as a step on a GPU.
+        self.latest_loss = None
         device = model.context.masses.device
         with torch.no_grad():
             sample = windows.subset(windows.at_most(_SAMPLE, _SAMPLE_ATOMS))
@@ -111,7 +113,7 @@ class JumpTask(lightning.LightningModule, ABC):
     def training_step(self, index, _):
         """Loss of one batch of window numbers."""
         loss = self.training_loss(*self.example(self.windows, index))
-        self.log("loss", loss, prog_bar=True, logger=False)
+        self.latest_loss = loss.detach()
         return loss
 
     def _whole_loss(self, *example):
