@@ -47,6 +47,18 @@ class BridgeForce:
     backend: str
     callable: PythonBridge | None
 
+    def move_to_platform(self, context):
+        """Have Python back-ends run the model on the GPU that a Context uses, if torch can use it.
+
+        openmm-torch does so by itself. On other platforms the model stays where it is.
+        """
+        platform = context.getPlatform()
+        if self.callable is None or platform.getName() not in ("CUDA", "HIP"):
+            return
+        if torch.cuda.is_available():
+            index = platform.getPropertyValue(context, "DeviceIndex").split(",")[0]
+            self.callable.move_to(torch.device("cuda", int(index)))
+
     def take_error(self):
         """Return the exception that the last jump met inside Python, or None, and forget it."""
         return self.callable.take_error() if self.callable is not None else None

@@ -35,6 +35,7 @@ class PythonBridge:
 
     def __init__(self, model, embedding, tries=None, substeps=1):
         self._embedding, self._tries, self._substeps = embedding, tries, substeps
+        self._model = model
         self._bridge = eager_bridge(model, embedding, tries, substeps)
         self._lag = model.jump_frames if model.has_density else None
         self._source = None if model.source is None else str(model.source)
@@ -42,6 +43,12 @@ class PythonBridge:
         self._error = None
         self._keeps_errors = True
         self._nothing = np.zeros((embedding.n_particles, 3))
+
+    def move_to(self, device):
+        """Run the model on another device from now on; the window must be shown anew."""
+        self._bridge = eager_bridge(
+            self._model.to(device), self._embedding, self._tries, self._substeps
+        )
 
     def __call__(self, state, positions=None):
         """Answer OpenMM: an energy and forces (see the phases of the bridge)."""

@@ -73,7 +73,8 @@ class SwitchIntegrator(HybridMember):
 
     def _add_proposal(self, noise_arrays):
         self._add_start()
-        self._add_question(noise_arrays, PHASE_PROPOSE)
+        self._add_noise(noise_arrays)
+        self._add_question(PHASE_PROPOSE)
         self.addComputeGlobal("unusable", "energy31")
         add_start_of_walk(self, "unusable")
         self.addComputeGlobal("unusable", "1-hopeful")

@@ -14,7 +14,7 @@ from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator
 from openmm_stegmn.simulation._bridge import PHASE_CHECK
 from openmm_stegmn.simulation._embedding import Embedding, select_atoms
-from openmm_stegmn.simulation._jump_bridge import PHASE_JUMP
+from openmm_stegmn.simulation._jump_bridge import PHASE_FRAME, PHASE_JUMP
 from openmm_stegmn.simulation._make_bridge import eager_bridge, scripted_bridge
 
 TO_JUMP = 4 * STEPS_PER_FRAME
@@ -88,14 +88,14 @@ def test_window_whose_molecules_change_images(triclinic, scripted):
     answers = []
     for shifts in (None, random):
         bridge = make(model, embedding)
-        for phase, frame in enumerate([*frames, frames[-1]], 1):
+        phases = [PHASE_FRAME] * len(frames) + [PHASE_JUMP]
+        for phase, frame in zip(phases, [*frames, frames[-1]], strict=True):
             shown = torch.zeros(n_atoms + 5, 3, dtype=torch.float64)
             shown[3:-2] = frame
             if shifts is not None:
                 for molecule in (slice(3, 3 + N_SOLUTE), slice(3 + N_SOLUTE, 3 + n_atoms)):
                     images = torch.from_numpy(shifts.integers(-2, 3, 3).astype(float))
                     shown[molecule] += images @ vectors
-            phase = PHASE_JUMP if phase > len(frames) else phase
             unusable, change = bridge(shown, vectors, torch.tensor(float(phase)))
         assert unusable == 0
         assert not change[:3].any() and not change[-2:].any()
