@@ -28,7 +28,7 @@ from openmm_stegmn.systems import build_system, choose_platform, platform_proper
 PACKAGED = "alanine dipeptide"
 SYSTEMS = (PACKAGED, "T4 lysozyme, implicit", "DHFR in water")
 STILL = "persistence"
-STEP, HISTORY, WARM_UP = 0.002, 10, 10
+STEP, HISTORY = 0.002, 10
 PHYSICS = set(range(31))
 EVALUATIONS = 4
 COLUMNS = (
@@ -102,10 +102,11 @@ def measure(system, kind, backend, options):
     properties = platform_properties(platform, options.precision)
     simulation = app.Simulation(case.topology, case.system, propagator, platform, properties)
     simulation.context.setPositions(case.positions)
-    simulation.minimizeEnergy(maxIterations=options.minimization)
+    if system == PACKAGED:  # the others are relaxed
+        simulation.minimizeEnergy()
     simulation.context.setVelocitiesToTemperature(TEMPERATURE, options.seed)
     times = {"jump": [], "one step": [], "last step": [], "steps": []}
-    while len(times["jump"]) < options.jumps + WARM_UP:
+    while len(times["jump"]) < options.jumps + options.warm_up:
         left, tried = propagator.steps_to_next_frame(), propagator.statistics.attempted
         if left > 2:
             wall = seconds(simulation, lambda count=left - 2: simulation.step(count))
@@ -114,9 +115,11 @@ def measure(system, kind, backend, options):
         last = seconds(simulation, lambda: simulation.step(1))
         jumped = propagator.statistics.attempted > tried
         times["jump" if jumped else "last step"].append(last)
-    times["nothing"] = [seconds(simulation, lambda: None) for _ in range(50)]
-    times["evaluation"] = [seconds(simulation, lambda: evaluate(simulation)) for _ in range(50)]
-    ms = {name: 1000 * statistics.median(walls[WARM_UP:]) for name, walls in times.items()}
+    times["nothing"] = [seconds(simulation, lambda: None) for _ in range(options.jumps)]
+    times["evaluation"] = [
+        seconds(simulation, lambda: evaluate(simulation)) for _ in range(options.jumps)
+    ]
+    ms = {name: 1000 * statistics.median(walls[-options.jumps :]) for name, walls in times.items()}
     return {
         "benchmark": "jump_cost",
         "system": system,
@@ -161,7 +164,7 @@ def parse():
     parser.add_argument("--platform", default="Reference")
     parser.add_argument("--precision", default="mixed", help="on a GPU")
     parser.add_argument("--jumps", type=int, default=200)
-    parser.add_argument("--minimization", type=int, default=50, help="iterations")
+    parser.add_argument("--warm-up", type=int, default=10, help="further jumps")
     parser.add_argument("--folder", type=Path, help="of systems, see propagator_systems.py")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--output", default="jump_cost.json")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import MDAnalysis as mda
 import numpy as np
 import torch
 from torch import Tensor
@@ -179,6 +178,8 @@ def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
 
 def _open(path, topology):
     """Atoms with bonds, and a file as their trajectory."""
+    import MDAnalysis as mda  # half a second, which runs do without
+
     if not path.is_file():
         raise ValueError(f"trajectory {path}: no such file")
     n_atoms = topology.getNumAtoms()

@@ -1,6 +1,5 @@
 """Molecules that the periodic box has cut, put together again."""
 
-import MDAnalysis as mda
 import numpy as np
 
 
@@ -29,6 +28,8 @@ class WholeMolecules:
         ValueError
             If there is a box and no bond is known, or the atoms of a molecule are not all there.
         """
+        from MDAnalysis.lib.mdamath import triclinic_vectors  # half a second, which runs do without
+
         box = self.atoms.dimensions
         if box is None or not (box[:3] > 0).all():
             return self.atoms.positions
@@ -41,12 +42,14 @@ class WholeMolecules:
                 f"{self.source} has a periodic box, and its molecules cannot be made whole "
                 f"({error}): take whole molecules, or write them whole and without the box"
             ) from error
-        return whole + self._to_last_image(whole, mda.lib.mdamath.triclinic_vectors(box))
+        return whole + self._to_last_image(whole, triclinic_vectors(box))
 
     def _find(self):
+        from MDAnalysis import NoDataError
+
         try:
             return np.unique(self.atoms.fragindices, return_inverse=True)[1]
-        except mda.NoDataError as error:
+        except NoDataError as error:
             raise ValueError(
                 f"{self.source} has a periodic box, and no bonds are known to make its molecules "
                 f"whole: give a topology with bonds (CONECT records in a PDB), or guess them with "

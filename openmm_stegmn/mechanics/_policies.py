@@ -1,7 +1,5 @@
 """Constraints by a named policy over the bonds of an MDAnalysis group, where no System is known."""
 
-from MDAnalysis.exceptions import NoDataError
-
 POLICIES = ("none", "hbonds", "allbonds", "paper-sticks")
 
 
@@ -23,6 +21,8 @@ def policy_constraints(atomgroup, policy):
 
 
 def _masses(atomgroup):
+    from MDAnalysis.exceptions import NoDataError  # half a second, which runs do without
+
     try:
         return atomgroup.masses
     except NoDataError:
@@ -33,6 +33,8 @@ def _masses(atomgroup):
 
 
 def _elements(atomgroup):
+    from MDAnalysis.exceptions import NoDataError
+
     try:
         return atomgroup.elements
     except NoDataError:
@@ -44,6 +46,8 @@ def _elements(atomgroup):
 
 def _bonds(atomgroup):
     """Bonds within the group, numbered as in it, in the order of the topology."""
+    from MDAnalysis.exceptions import NoDataError
+
     missing = ValueError(
         "the group has no bonds: read them from a topology (PSF, PRMTOP, PDB with CONECT), or "
         'guess them with universe.guess_TopologyAttrs(to_guess=["bonds"])'

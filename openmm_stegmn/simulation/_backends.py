@@ -9,7 +9,10 @@ backend          force                           needs
 "auto"           the first of these that works
 ================ =============================== ================================================
 
-All of them run the same bridge (`JumpBridge`, `MoveBridge`) and give the same trajectory.
+All of them run the same bridge (`JumpBridge`, `MoveBridge`) and give the same trajectory. On a GPU
+the Python ones run the network as a CUDA graph (`CapturedCall`). The property ``useCUDAGraphs`` of
+a TorchForce would capture the whole bridge, which reads the phase to decide what to do; a graph
+cannot.
 """
 
 import contextlib

@@ -80,6 +80,7 @@ class JumpIntegrator(HybridMember):
         self._add_rejection()
         self.endBlock()
         self.endBlock()
+        self._add_recording()
         self.projects = velocities in PROJECTED_RULES
         if self.projects:
             self._add_projection(velocities, mass)

@@ -42,7 +42,8 @@ _GLOBALS = (
 class HybridMember(openmm.CustomIntegrator):
     """Records frames and jumps; the base of what makes jumps. Not for use on its own.
 
-    Subclasses add the computations of ``action = JUMP`` and set :attr:`projects`.
+    Subclasses add the computations of ``action = JUMP``, then those of recording, and set
+    :attr:`projects`.
 
     Parameters
     ----------
@@ -69,14 +70,6 @@ class HybridMember(openmm.CustomIntegrator):
         for frame in range(history):
             self.addPerDofVariable(f"h{frame}", 0.0)
         self._history = history
-        self.beginIfBlock(f"action = {RECORD}")
-        self._add_record(showing="showing")
-        self.addComputeGlobal("origin", "2*rejection_pending")
-        self.addComputeGlobal("rejection_pending", "0")
-        self.addComputeGlobal("leg_frames", "leg_frames+1")
-        self.endBlock()
-        if shows:
-            self._add_look()
 
     def __getitem__(self, name):
         """Value of a global variable."""
@@ -93,6 +86,17 @@ class HybridMember(openmm.CustomIntegrator):
         """Put back what `snapshot` returned."""
         for index, value in zip(self._index.values(), snapshot, strict=True):
             self.setGlobalVariable(index, value)
+
+    def _add_recording(self):
+        """Append the actions beside jumps; after them, see ``_add_start``."""
+        self.beginIfBlock(f"action = {RECORD}")
+        self._add_record(showing="showing")
+        self.addComputeGlobal("origin", "2*rejection_pending")
+        self.addComputeGlobal("rejection_pending", "0")
+        self.addComputeGlobal("leg_frames", "leg_frames+1")
+        self.endBlock()
+        if self.shows:
+            self._add_look()
 
     def _add_record(self, showing="1"):
         """Append the recording of a frame, which the bridge is shown if `showing` is 1."""

@@ -49,6 +49,7 @@ class MoveIntegrator(HybridMember):
         self.addComputeGlobal("origin", "1")
         self._add_end_of_row(schedule.jumps)
         self.endBlock()
+        self._add_recording()
         self.projects = True
         self._add_projection("maxwell", mass)
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
-from openmm import unit
 
 from ._bridge import PHASE_PARAMETER
 from ._embedding import Embedding
@@ -61,9 +60,7 @@ class PythonBridge:
         try:
             if self._error is None:
                 if not as_tensor:
-                    positions = torch.as_tensor(
-                        state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-                    )
+                    positions = torch.as_tensor(state.getPositions(asNumpy=True)._value)
                 inputs = (positions, torch.tensor(phase))
                 if self._embedding.periodic:
                     inputs = (positions, _box(state), torch.tensor(phase))
@@ -125,5 +122,5 @@ class PythonBridge:
 
 def _box(state):
     """Box vectors (3, 3), nm."""
-    box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    box = state.getPeriodicBoxVectors(asNumpy=True)._value
     return torch.as_tensor(np.array(box))
