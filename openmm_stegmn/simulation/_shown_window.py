@@ -12,9 +12,8 @@ whose Context was reinitialised.
 
 The fingerprint is a sum over coordinates of ``sin(SENSITIVITY * weight * Σ_k c_k h_k)``, with
 weights that differ between coordinates (the bridge gives them; 0 for atoms that do not jump) and
-coefficients that differ between frames. A change of one coordinate by more than its rounding alters
-it: in double and mixed precision by the last bit of a coordinate, in single precision by what is
-left of that in a sum of single precision, 1e-6 nm or so.
+coefficients that differ between frames. What alters it is a change of one coordinate by its last
+bits in double and mixed precision, and by 1e-6 nm or so in single precision, whose sums are coarse.
 """
 
 import math
@@ -57,7 +56,7 @@ def add_fingerprint(member, name, history):
 class ShownWindow:
     """What is known of the window that the bridge holds.
 
-    It is kept in Python, since it stays as it is whatever is loaded into a Context.
+    It is kept in Python, where it stays as it is whatever is loaded into a Context.
 
     Parameters
     ----------
