@@ -4,10 +4,10 @@
 
 Medians over jumps, legs and recorded frames of hybrid runs, after a warm-up in which TorchScript
 compiles and graphs are captured; before and after each a GPU is waited for. A frame that is
-recorded is shown to the bridge: the cost of that is the frame's, not the jump's. Alanine dipeptide has
-its packaged model, the others an untrained network of the same window. Each system is also run with
-`persistence`, which leaves the frame as it is: that jump costs what is not the network's. What of
-it is physics is told by the time of one evaluation of the energy, of which an accepted jump
+recorded is shown to the bridge: the cost of that is the frame's, not the jump's. Alanine dipeptide
+has its packaged model, the others an untrained network of the same window. Each system is also run
+with `persistence`, which leaves the frame as it is: that jump costs what is not the network's. What
+of it is physics is told by the time of one evaluation of the energy, of which an accepted jump
 takes four: two, and two of forces for the velocities drawn after it.
 """
 
