@@ -4,13 +4,13 @@
     python benchmarks/exact_explicit.py --molecule chignolin --block 3 --platform CUDA \\
         --substeps 10 20 50 100 --steps 10 20 40 --output chignolin_explicit.json
 
-A model of exact moves, which was trained in implicit solvent (where none is packaged or named, it is
-trained first, and kept beside the output), turns the peptide in a box of water (PME,
-2 fs, 300 K), whose acceptance test has all energies. `k x m`: k sub-steps with m steps of the water
-between; `1` moves the peptide at fixed water, and `1ofn` with n trials. Legs of 0.5 ps.
-`plain` is dynamics alone, for the same wall time. Effective samples are of the cosine or sine of the
-φ and of the ψ that has fewest, by the integrated autocorrelation time of the run itself. Temperatures
-are those of all atoms at the ends of legs.
+A model of exact moves that was trained in implicit solvent (where none is packaged or named, it is
+trained first, and kept beside the output) turns the peptide in a box of water (PME, 2 fs, 300 K),
+whose acceptance test has all energies. `k x m`: k sub-steps with m steps of the water between; `1`
+moves the peptide at fixed water, and `1ofn` with n trials. Legs of 0.5 ps. `plain` is dynamics
+alone, for the same wall time. Effective samples are of the cosine or sine of the φ and of the ψ
+that has fewest, by the integrated autocorrelation time of the run itself. Temperatures are those of
+all atoms at the ends of legs.
 """
 
 import argparse
