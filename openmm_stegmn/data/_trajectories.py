@@ -45,7 +45,8 @@ def read_trajectories(
     Parameters
     ----------
     paths : iterable of path
-        In any format that MDAnalysis reads and that states the times of frames.
+        In any format that MDAnalysis reads and that states the times of frames. A box of zeros is
+        no box.
     topology : openmm.app.Topology
         Of the atoms in the files. Its bonds make molecules whole that a periodic box has cut.
     memory : float
@@ -66,7 +67,8 @@ def read_trajectories(
     ------
     ValueError
         If a file is missing or unreadable, has another number of atoms, states no times or uneven
-        ones, has a coordinate that is not finite, or other intervals than the first;
+        ones, has a coordinate that is not finite, a box without volume or in some frames alone,
+        or other intervals than the first;
         if a file is given twice, or has frames that a jump made.
     OSError
         If the disk has no room for the file.

@@ -4,7 +4,24 @@ POLICIES = ("none", "hbonds", "allbonds", "paper-sticks")
 
 
 def policy_constraints(atomgroup, policy):
-    """Arguments of :meth:`KinematicForest.from_constraints` for an ``AtomGroup``."""
+    """Arguments of :meth:`KinematicForest.from_constraints` for an ``AtomGroup``.
+
+    Parameters
+    ----------
+    atomgroup : MDAnalysis.AtomGroup
+        With masses; with bonds unless the policy is ``"none"``, and elements if it needs them.
+    policy : {"none", "hbonds", "allbonds", "paper-sticks"}
+
+    Returns
+    -------
+    dict
+        ``n_atoms``, ``masses`` and ``pairs`` of atoms, numbered as in the group.
+
+    Raises
+    ------
+    ValueError
+        If the policy is unknown, or bonds, masses or elements are missing.
+    """
     if policy not in POLICIES:
         raise ValueError(f"policy {policy!r} is unknown: choose one of {', '.join(POLICIES)}")
     values = {"n_atoms": len(atomgroup), "pairs": [], "masses": _masses(atomgroup)}
