@@ -147,22 +147,15 @@ _BUILDERS: dict[str, Callable[[], Case]] = {
 SYSTEMS = tuple(_BUILDERS)
 
 
-_folder: Path | None = None
-
-
-def read_from(folder: Path | None) -> None:
-    """Have `build` read what `write` has written: a machine then needs no openmmtools."""
-    global _folder
-    _folder = folder
-    build.cache_clear()
-
-
 @functools.cache
-def build(name: str) -> Case:
-    """Make a system by its name in `SYSTEMS`; do not change what comes back."""
-    if _folder is None:
+def build(name: str, folder: Path | None = None) -> Case:
+    """Make a system by its name in `SYSTEMS`; do not change what comes back.
+
+    With a folder, what `write` has written there is read: a machine then needs no openmmtools.
+    """
+    if folder is None:
         return _BUILDERS[name]()
-    place = _folder / name.replace(", ", "-").replace(" ", "_")
+    place = folder / name.replace(", ", "-").replace(" ", "_")
     about = json.loads((place / "case.json").read_text())
     return Case(
         app.PDBxFile(str(place / "topology.cif")).topology,

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import openmm
 import torch
-from _matrix_systems import TEMPERATURE, build, read_from
+from _matrix_systems import TEMPERATURE, build
 from openmm import app
 
 from openmm_stegmn.atomic_files import write_atomically
@@ -32,7 +32,7 @@ from openmm_stegmn.benchmarks import BenchmarkTable
 from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.models import build_model, load_model
 from openmm_stegmn.simulation import BACKENDS, STEGMNPropagator
-from openmm_stegmn.systems import SetupError, build_system, choose_platform
+from openmm_stegmn.systems import SetupError, build_system, choose_platform, platform_properties
 from openmm_stegmn.units import to_angstrom
 
 ALANINE = "alanine dipeptide"
@@ -57,7 +57,6 @@ def main():
     """Measure what the output lacks, and print the table."""
     options = parse()
     torch.set_num_threads(options.threads)
-    read_from(options.folder)
     records = json.loads(options.output.read_text()) if options.output.exists() else []
     done = {(record["system"], record["platform"], record["schedule"]) for record in records}
     for name in options.systems:
@@ -81,7 +80,7 @@ def prepare(name, options):
         topology, system, positions = made.topology, made.system, made.positions
         model, step, jumping = load_model("alanine-dipeptide"), STEP, len(positions)
     else:
-        case = build(name)
+        case = build(name, options.folder)
         topology, system, positions = case.topology, case.system, case.positions
         model, step, jumping = None, case.step, case.n_jumping
     context = context_of(openmm.XmlSerializer.clone(system), integrator(step, 5.0), options)
@@ -209,7 +208,8 @@ def context_of(system, integrator, options):
 def platform(name):
     """Arguments of a Context for a platform, by a name such as "CUDA, mixed"."""
     name, _, precision = name.partition(", ")
-    return openmm.Platform.getPlatformByName(name), {"Precision": precision} if precision else {}
+    found = openmm.Platform.getPlatformByName(name)
+    return found, platform_properties(found, precision or "single")
 
 
 def begin(context, start):

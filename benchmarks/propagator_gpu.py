@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from _matrix_systems import SYSTEMS
+from jump_cost import SYSTEMS as JUMPING
 
 HERE = Path(__file__).parent
 
@@ -50,7 +51,10 @@ def jobs(options):
         where = ["--platform", platform, "--backend", backend]
         yield f"kill_{backend}", "kill_runs.py", [*where, "--kills", options.kills]
         yield f"soak_{backend}", "soak.py", [*where, "--jumps", options.soak, *folder]
-    yield "jump_cost", "jump_cost.py", ["--platform", platform, "--threads", "1"]
+    yield (
+        "jump_cost", "jump_cost.py",
+        ["--platform", platform, "--threads", "1", "--systems", *JUMPING, *folder],
+    )  # fmt: skip
 
 
 def run(name, script, arguments, output):

@@ -26,13 +26,14 @@ import numpy as np
 import openmm
 import torch
 from _ensemble import block_mean
-from _matrix_systems import SYSTEMS, TEMPERATURE, build, read_from, write
+from _matrix_systems import SYSTEMS, TEMPERATURE, build, write
 from _members import MEMBERS, split_forces
 from openmm import app, unit
 
 from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator
+from openmm_stegmn.systems import platform_properties
 from openmm_stegmn.units import GAS_CONSTANT, to_angstrom
 
 STEPS_PER_FRAME, MD_FRAMES, HISTORY, FRICTION, SEED = 5, 10, 4, 1.0, 2026
@@ -72,7 +73,7 @@ class Readings:
 
 
 @cache
-def prepared(name, length):
+def prepared(name, length, folder=None):
     """State after relaxation, and models fitted to the frames that led there, by name.
 
     Parameters
@@ -81,8 +82,10 @@ def prepared(name, length):
         Of `SYSTEMS`.
     length : int
         Frames of plain dynamics to relax, and as many to fit on.
+    folder : Path, optional
+        That the system is read from.
     """
-    case = build(name)
+    case = build(name, folder)
     context = _plain(case, openmm.LangevinMiddleIntegrator(TEMPERATURE, 5.0, case.step))
     context.setPositions(case.positions)
     openmm.LocalEnergyMinimizer.minimize(context, maxIterations=100)
@@ -104,13 +107,13 @@ def prepared(name, length):
     return context.getState(positions=True, velocities=True), models
 
 
-def run_plain(name, member, platform, legs, relax):
+def run_plain(name, member, platform, legs, relax, folder=None):
     """Plain dynamics from the same start.
 
     Members that conserve energy are begun, for each leg, from another state of dynamics with a
     thermostat, as a draw of velocities does for them in a hybrid run.
     """
-    case, (start, _) = build(name), prepared(name, relax)
+    case, (start, _) = build(name, folder), prepared(name, relax, folder)
     system, conserving = _system(case), MEMBERS[member].conserves_energy
     context = _context(system, _integrator(member, case), platform)
     _begin(context, start)
@@ -153,9 +156,9 @@ def _half_step_on(context):
     context.applyVelocityConstraints(1e-7)
 
 
-def run_hybrid(name, member, platform, backend, model, jumps, relax):
+def run_hybrid(name, member, platform, backend, model, jumps, relax, folder=None):
     """Jumps and legs, and what is measured along them."""
-    case, (start, models) = build(name), prepared(name, relax)
+    case, (start, models) = build(name, folder), prepared(name, relax, folder)
     system = _system(case)
     bare = openmm.XmlSerializer.clone(system)
     propagator = STEGMNPropagator(
@@ -227,10 +230,8 @@ def _context(system, integrator, platform):
 def _platform(name):
     """Arguments of a Context for a platform, by a name such as "CUDA, mixed"."""
     name, _, precision = name.partition(", ")
-    properties = {"Threads": "1"} if name == "CPU" else {}
-    if precision:
-        properties["Precision"] = precision
-    return openmm.Platform.getPlatformByName(name), properties
+    platform = openmm.Platform.getPlatformByName(name)
+    return platform, platform_properties(platform, precision or "single", threads=1)
 
 
 def _begin(context, start):
@@ -242,7 +243,7 @@ def _begin(context, start):
 def rows(options):
     """System, member, platform and back-end of every record."""
     for name in options.systems:
-        atoms = build(name).system.getNumParticles()
+        atoms = build(name, options.folder).system.getNumParticles()
         for member in options.members:
             if member != "LangevinMiddle" and name not in ALL_MEMBERS:
                 continue
@@ -255,7 +256,7 @@ def rows(options):
 
 def jumps_for(name, options):
     """Jumps that are affordable: fewer for large systems."""
-    atoms = build(name).system.getNumParticles()
+    atoms = build(name, options.folder).system.getNumParticles()
     if name == NPT:
         return options.jumps
     scale = 1 if atoms < 100 else 10 if atoms < 2000 else 40 if atoms < 2500 else 100
@@ -264,15 +265,16 @@ def jumps_for(name, options):
 
 def record(name, member, platform, backend, options):
     """One row: two hybrid runs, and plain dynamics."""
-    case, jumps = build(name), jumps_for(name, options)
+    case, jumps = build(name, options.folder), jumps_for(name, options)
     relax = 400 if case.system.getNumParticles() < 2000 else 60
     if name == NPT:
         relax = 1000
     started = time.perf_counter()
     control, hybrid = (
-        run_hybrid(name, member, platform, backend, model, jumps, relax) for model in MODELS
+        run_hybrid(name, member, platform, backend, model, jumps, relax, options.folder)
+        for model in MODELS
     )
-    plain = run_plain(name, member, platform, jumps, relax)
+    plain = run_plain(name, member, platform, jumps, relax, options.folder)
     return {
         "system": name,
         "member": member,
@@ -322,7 +324,7 @@ def _plus_minus(measured, digits):
 def main():
     """Make the records that are missing, and print the table."""
     options = parse()
-    _begin_process(options.folder)
+    torch.set_num_threads(1)
     if options.prepare:
         for name in options.systems:
             write(name, options.folder)
@@ -331,9 +333,8 @@ def main():
     records = json.loads(path.read_text()) if path.exists() else []
     done = {(r["system"], r["member"], r["platform"], r["backend"]) for r in records}
     wanted = [] if options.table else [row for row in rows(options) if row not in done]
-    pool = ProcessPoolExecutor(
-        options.processes, get_context("spawn"), _begin_process, (options.folder,)
-    )
+    spawned = get_context("spawn")
+    pool = ProcessPoolExecutor(options.processes, spawned, torch.set_num_threads, (1,))
     with pool:
         made = [pool.submit(record, *row, options) for row in wanted]
         for finished in as_completed(made):
@@ -343,11 +344,6 @@ def main():
     asked = {"system": options.systems, "member": options.members, "platform": options.platform}
     asked["backend"] = options.backend
     print(table([r for r in records if all(r[name] in asked[name] for name in asked)]))
-
-
-def _begin_process(folder):
-    torch.set_num_threads(1)
-    read_from(folder)
 
 
 def _line(made):

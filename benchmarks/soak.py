@@ -15,14 +15,14 @@ from pathlib import Path
 
 import openmm
 import torch
-from _matrix_systems import build, read_from
+from _matrix_systems import build
 from openmm import app
 
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator
 
 
-def soak(backend, jumps, readings=100, platform="Reference"):
+def soak(backend, jumps, readings=100, platform="Reference", folder=None):
     """Run so many jumps; return what there was to see.
 
     Parameters
@@ -30,8 +30,10 @@ def soak(backend, jumps, readings=100, platform="Reference"):
     backend : str
     jumps : int
         A multiple of `readings`.
+    folder : Path, optional
+        That the system is read from.
     """
-    case = build("vacuum, HBonds")
+    case = build("vacuum, HBonds", folder)
     system = openmm.XmlSerializer.clone(case.system)
     spec = case.spec(architecture="torsion-linear", history=2, frame_interval=case.step)
     integrator = openmm.LangevinMiddleIntegrator(300.0, 1.0, case.step)
@@ -77,10 +79,11 @@ def main():
     parser.add_argument("--output", default="soak.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    read_from(options.folder)
     records = []
     for backend in options.backend:
-        records.append(soak(backend, options.jumps, platform=options.platform))
+        records.append(
+            soak(backend, options.jumps, platform=options.platform, folder=options.folder)
+        )
         Path(options.output).write_text(json.dumps(records, indent=1))
         print(records[-1], flush=True)
 

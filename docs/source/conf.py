@@ -78,6 +78,8 @@ def link_files(app, doctree):
                     "", "", *link.children, reftarget=f"{to_root}/{name}"
                 )
                 link.replace_self(download)
+            elif target and file.is_dir():
+                link.replace_self(link.children)
             else:
                 continue
             break

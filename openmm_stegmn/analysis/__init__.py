@@ -29,6 +29,7 @@ from ._slow_modes import effective_samples, fit_slow_modes
 from ._tables import ReportTable, report_tables
 from ._topology import backbone_of, solute_of
 from ._verdict import summary_sentences
+from ._view import view_trajectory
 
 __all__ = [
     "OBSERVABLES",
@@ -67,5 +68,6 @@ __all__ = [
     "solute_of",
     "summary_sentences",
     "torsions",
+    "view_trajectory",
     "write_report",
 ]

@@ -5,9 +5,10 @@ from MDAnalysis.analysis.align import rotation_matrix
 from MDAnalysis.analysis.dssp import assign
 from MDAnalysis.lib.distances import capped_distance
 
+from ..systems import elements_of
 from ._distances import CurveDifference, FluctuationDifference, JensenShannon
 from ._observables import Observable
-from ._topology import elements_of, labels_of, solvent_oxygens
+from ._topology import labels_of, solvent_oxygens
 
 _RDF_RANGE, _RDF_BINS = 10.0, 100
 # DSSP looks at hydrogen bonds between residues that are further apart in the chain.

@@ -7,6 +7,7 @@ import openmm
 from openmm import unit
 from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 
+from ..systems import platform_properties
 from ..units import to_nm
 
 # Names in the head of a log of OpenMM's StateDataReporter.
@@ -134,9 +135,8 @@ class PotentialEnergy:
 
     def _make(self):
         system = openmm.XmlSerializer.deserialize(self._xml)
-        name = "Reference" if self._small else "CPU"
-        platform = openmm.Platform.getPlatformByName(name)
-        properties = {} if self._small else {"Threads": "1"}
+        platform = openmm.Platform.getPlatformByName("Reference" if self._small else "CPU")
+        properties = platform_properties(platform, threads=1)
         return openmm.Context(system, openmm.VerletIntegrator(0.001), platform, properties)
 
     def __getstate__(self):

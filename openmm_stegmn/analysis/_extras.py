@@ -3,8 +3,8 @@
 from importlib import import_module
 
 
-def optional(module: str, what: str):
-    """Import a module of the extra ``analysis``.
+def optional(module: str, what: str, extra: str = "analysis"):
+    """Import a module of an extra.
 
     Parameters
     ----------
@@ -12,6 +12,7 @@ def optional(module: str, what: str):
         Such as "deeptime.markov.msm".
     what : str
         What needs it, for the error.
+    extra : str
 
     Raises
     ------
@@ -24,5 +25,5 @@ def optional(module: str, what: str):
         package = module.split(".")[0]
         raise ImportError(
             f"{what} needs {package}, which is not installed: pip install "
-            f'"openmm-stegmn[analysis]" ({error}).'
+            f'"openmm-stegmn[{extra}]" ({error}).'
         ) from error

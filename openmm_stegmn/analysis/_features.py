@@ -3,8 +3,9 @@
 import numpy as np
 from MDAnalysis.lib.distances import self_distance_array
 
+from ..systems import elements_of
 from ._observables import torsions
-from ._topology import backbone_of, bonds_of, dihedrals_of, elements_of
+from ._topology import backbone_of, bonds_of, dihedrals_of
 
 #: Features by name; a user's own are a function of an AtomGroup.
 FEATURES = ("dihedrals", "distances", "contacts")

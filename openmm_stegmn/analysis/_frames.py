@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..simulation import Origin
+from ..simulation import JUMP_KINDS, Origin
 
 _SETTINGS = "parameters/openmm_stegmn"
 _POSITION = "particles/trajectory/position"
@@ -69,7 +69,9 @@ class HybridFrames:
         """Of a trajectory of MDAnalysis: a reader, or several in a chain.
 
         Times and observables of files of `HybridReporter` are read without the positions. Anything
-        else is gone through once; what has no origins is plain molecular dynamics.
+        else is gone through once. H5MD copies that MDAnalysis wrote have all of it (times in single
+        precision); other formats keep no origins, and what has none is taken for plain molecular
+        dynamics: see `of_files`.
 
         Parameters
         ----------
@@ -150,7 +152,7 @@ class HybridFrames:
                 first += 0 if last is None or _goes_on(last, part["time"]) else 1
                 replicas.append(first + own.astype(int))
                 first, last = int(replicas[-1][-1]), part["time"]
-            kinds += [kind for kind in [part.get("kind")] if kind and kind not in kinds]
+            kinds += [kind for kind in part.get("kinds", ()) if kind not in kinds]
             intervals.append(part.get("frame_interval"))
         arrays = {name: np.concatenate(values) for name, values in arrays.items()}
         arrays["time"] = arrays["time"].astype(float)
@@ -258,15 +260,19 @@ def _read_file(path):
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error}).") from error
     kind, interval = settings.get("jump_kind"), settings.get("frame_interval")
-    return part | {"kind": kind, "frame_interval": None if interval is None else float(interval)}
+    kinds = () if kind is None else (str(kind),)
+    return part | {"kinds": kinds, "frame_interval": None if interval is None else float(interval)}
 
 
 def _read_frames(reader):
-    part = {"time": []}
+    part, kinds = {"time": []}, set()
     for ts in reader:
         part["time"].append(ts.time)
+        if "jump_kind" in ts.data:
+            kinds.add(int(np.ravel(ts.data["jump_kind"])[0]))
         for name in _PLAIN:
             if name in ts.data:
                 part.setdefault(name, []).append(np.ravel(ts.data[name])[0])
     reader.rewind()
-    return {name: np.array(values) for name, values in part.items()}
+    kinds = [JUMP_KINDS[kind] for kind in sorted(kinds) if 0 <= kind < len(JUMP_KINDS)]
+    return {name: np.array(values) for name, values in part.items()} | {"kinds": kinds}

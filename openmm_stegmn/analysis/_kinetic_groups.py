@@ -3,10 +3,10 @@
 import numpy as np
 from openmm import unit
 
+from ..systems import elements_of
 from ..units import GAS_CONSTANT
 from ._constraint_audit import constraints_of
 from ._equipartition import DegreesOfFreedom
-from ._topology import elements_of
 
 # Da (Å/ps)² in kJ/mol
 _KINETIC = 1e-2

@@ -3,9 +3,10 @@
 import networkx as nx
 import numpy as np
 from MDAnalysis.exceptions import NoDataError
-from MDAnalysis.guesser.default_guesser import DefaultGuesser
 from MDAnalysis.guesser.tables import vdwradii
 from MDAnalysis.lib.distances import self_capped_distance
+
+from ..systems import elements_of
 
 _WATER = "HOH WAT SOL TIP3 TIP4 TIP5 SPC H2O T3P T4P OPC TP3 TP4".split()
 _IONS = "NA CL K LI MG CA ZN RB CS BR SOD CLA POT CAL CES Na+ Cl- K+ NA+ CL- IP IM".split()
@@ -24,18 +25,6 @@ def solvent_oxygens(universe):
     """Oxygens of water; empty without any."""
     names = " ".join(_WATER)
     return universe.select_atoms(f"resname {names} and (name O* or type O)")
-
-
-def elements_of(atoms):
-    """Symbol of each atom: as the topology says, else guessed from its name."""
-    try:
-        elements = np.array(atoms.elements, dtype=object)
-    except NoDataError:
-        elements = np.array([""] * len(atoms), dtype=object)
-    lost = elements == ""
-    if lost.any():
-        elements[lost] = DefaultGuesser(atoms.universe).guess_types(atoms.names[lost])
-    return np.array([str(symbol).capitalize() for symbol in elements], dtype=object)
 
 
 def bonds_of(atoms):

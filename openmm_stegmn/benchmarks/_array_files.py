@@ -5,11 +5,10 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import openmm
 
 from .. import __version__
-from ..data import DAMAGED, different_settings, write_archive
+from ..data import read_archive, write_archive
 from ._jobs import shared_by_workers, start_worker
 
 
@@ -35,13 +34,13 @@ def make_files(
     Raises
     ------
     ValueError
-        As :func:`read_arrays`.
+        As :func:`~openmm_stegmn.data.read_archive`.
     """
     report = progress or (lambda *_: None)
     todo = {path: settings for path, settings in files.items() if not path.exists()}
     for path, settings in files.items():
         if path not in todo:
-            read_arrays(path, settings)
+            read_archive(path, settings)
     done = len(files) - len(todo)
     if not todo:
         return
@@ -56,28 +55,6 @@ def make_files(
     with context.Pool(min(processes, len(todo)), start_worker, shared_by_workers(context)) as pool:
         for number, _ in enumerate(pool.imap_unordered(make, todo.items()), done + 1):
             report(title, number, len(files))
-
-
-def read_arrays(path: Path, settings: dict, keys=()) -> list[np.ndarray]:
-    """Arrays of a file that was made with these settings.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read or was made with other settings.
-    """
-    try:
-        with np.load(path) as stored:
-            found = json.loads(str(stored["metadata"]))["settings"]
-            arrays = [stored[key] for key in keys]
-    except (OSError, KeyError, TypeError, *DAMAGED) as error:
-        raise ValueError(f"{path} cannot be read: {error!r}; remove it") from error
-    if listing := different_settings(found, settings):
-        raise ValueError(
-            f"{path} was made with other settings: {listing}; name another folder with --data, or "
-            f"remove it"
-        )
-    return arrays
 
 
 def write_arrays(path: Path, settings: dict, platform: str, **arrays) -> None:

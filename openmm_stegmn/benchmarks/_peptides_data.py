@@ -13,7 +13,7 @@ import openmm
 import torch
 from torch import Tensor
 
-from ..data import steps_between
+from ..data import read_archive, steps_between
 from ..systems import (
     DEFAULT_FORCEFIELDS,
     MolecularSystem,
@@ -21,7 +21,7 @@ from ..systems import (
     choose_platform,
     packaged_structure,
 )
-from ._array_files import make_files, read_arrays
+from ._array_files import make_files
 from ._peptides_dynamics import make_repeats, make_replica
 
 #: By name of the packaged structure: length of a replica (ps), and the quickest platform on one
@@ -180,7 +180,7 @@ def read_trajectories(folder, name: str, times, dynamics: PeptideDynamics) -> Pe
     Parameters and errors are those of :func:`peptide_trajectories`.
     """
     shared, replicas, repeats = _files(folder, name, dynamics)
-    frames = [torch.from_numpy(read_arrays(*each, ("frames",))[0]) for each in replicas.items()]
+    frames = [torch.from_numpy(read_archive(*each, ("frames",))[0]) for each in replicas.items()]
     starts, followed = _read_repeats(repeats, times)
     return PeptideTrajectories(
         name, peptide_system(name),
@@ -229,7 +229,7 @@ def _read_repeats(files, times):
     """States, and by time the frames that followed."""
     starts, followed = [], {time: [] for time in times}
     for path, settings in files.items():
-        start, found, frames = read_arrays(path, settings, ("start", "times", "frames"))
+        start, found, frames = read_archive(path, settings, ("start", "times", "frames"))
         starts.append(torch.from_numpy(start))
         for time in times:
             if time not in found:

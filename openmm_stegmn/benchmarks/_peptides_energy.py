@@ -8,6 +8,7 @@ import torch
 from openmm import unit
 from torch import Tensor
 
+from ..systems import platform_properties
 from ..units import GAS_CONSTANT, to_nm
 
 # In units of kT: a rise that dynamics recovers from.
@@ -39,12 +40,11 @@ class EnergyMeter:
     """
 
     def __init__(self, system, platform="Reference"):
+        found = openmm.Platform.getPlatformByName(platform)
         self._context = openmm.Context(
             openmm.XmlSerializer.deserialize(openmm.XmlSerializer.serialize(system)),
-            openmm.VerletIntegrator(0.001),
-            openmm.Platform.getPlatformByName(platform),
-            {"Threads": "1"} if platform == "CPU" else {},
-        )
+            openmm.VerletIntegrator(0.001), found, platform_properties(found, threads=1),
+        )  # fmt: skip
 
     def rise(self, before: Tensor, after: Tensor, temperature: float) -> EnergyRise:
         """Compare frames, each ``(n, n_atoms, 3)`` in Å, with those before."""

@@ -9,10 +9,10 @@ import numpy as np
 import openmm
 import torch
 
-from ..data import simulate_replica, steps_between
+from ..data import read_archive, simulate_replica, steps_between
 from ..systems import DEFAULT_FORCEFIELDS, choose_platform
 from ..units import to_angstrom, to_nm
-from ._array_files import make_files, read_arrays, write_arrays
+from ._array_files import make_files, write_arrays
 from ._backbone import Backbone, turn_phi
 from ._sampling_molecules import (
     FRAME_INTERVAL,
@@ -101,7 +101,7 @@ def reference_torsions(
     }
     make = functools.partial(_make_reference, molecule, _platform(molecule, platform))
     make_files(f"{molecule}: reference", files, make, processes, progress)
-    return [read_arrays(path, about, ("torsions",))[0] for path, about in files.items()]
+    return [read_archive(path, about, ("torsions",))[0] for path, about in files.items()]
 
 
 def reference_angles(

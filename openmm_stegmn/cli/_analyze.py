@@ -138,7 +138,9 @@ def _topology_beside(path: Path) -> Path:
 
 
 def _report_beside(path: Path) -> Path:
-    return path / "analysis.html" if path.is_dir() else path.with_name(f"{path.stem}-analysis.html")
+    from ..runs import RunFolder
+
+    return RunFolder(path).report if path.is_dir() else path.with_name(f"{path.stem}-analysis.html")
 
 
 def _title(paths: list[Path]) -> str:

@@ -10,7 +10,9 @@ import typer
 Topology = Annotated[
     Path | None,
     typer.Option(
-        help="PDB file of the atoms in the trajectories, hydrogens included.", show_default=""
+        help="PDB or mmCIF file of the atoms in the trajectories, hydrogens included; or a "
+        "topology with bonds (PSF, PRMTOP, TPR, ...), which needs no force field.",
+        show_default="",
     ),
 ]
 Trajectories = Annotated[

@@ -44,11 +44,9 @@ def evaluate(
             loaded = load_model(model)
             given = given_options(context) - {"model"}
             data, settings = make_settings(merge_settings(None, context.params, given))
-            molecule = data.load_molecule()
             found = evaluate_on(
-                loaded, molecule, data.read_trajectories(molecule), device=settings.device,
-                free_jumps=settings.free_jumps,
-            )  # fmt: skip
+                loaded, *data.load(), device=settings.device, free_jumps=settings.free_jumps
+            )
     from ._train_table import measured_tables
 
     for table in measured_tables(found, loaded):

@@ -145,6 +145,12 @@ def run(
     from ._run_table import run_table
 
     output.print(run_table(result))
+    if result.folder.report.exists():
+        messages.print(
+            f"{result.folder.report} is of the run before it went on: "
+            f"openmm-stegmn analyze {folder}",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
     if not result.completed:
         target = f" --output {folder}" if output_folder else ""
         messages.print(f"Interrupted. To continue: openmm-stegmn run --restart{target}")

@@ -148,10 +148,7 @@ def train(
             data, settings = make_settings(
                 merge_settings(config, context.params, given_options(context))
             )
-            molecule = data.load_molecule()
-            trajectories = data.read_trajectories(
-                molecule, folder.absolute().parent, settings.devices
-            )
+            molecule, trajectories = data.load(folder.absolute().parent, settings.devices)
             with counted("steps") as update:
                 result = train_on(
                     molecule, trajectories, settings, progress=messages.is_terminal,
@@ -184,7 +181,7 @@ def _interrupted(output_file):
 
 def _how_to_run(data, settings, model, output_file) -> str:
     """The command that uses a model, with what was said of the molecule."""
-    if data.system is not None:
+    if data.system is not None or not data.has_forces:
         return "; in a script: STEGMNPropagator(system, topology, load_model(...), ...)"
     proposal = settings.target == "proposal"
     words = ["--exact"] if proposal and not model.uses_window else []

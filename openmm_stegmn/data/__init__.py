@@ -1,6 +1,6 @@
 """Trajectories in: descriptions of molecules, readers, and windows of frames."""
 
-from ._archives import DAMAGED, different_settings, write_archive
+from ._archives import read_archive, write_archive
 from ._charged_particles import (
     ChargedParticles,
     ChargedParticleSettings,
@@ -25,14 +25,14 @@ from ._xtb import METHOD as XTB_METHOD
 from ._xtb import XtbSettings, generate_trajectories
 
 __all__ = [
-    "ADK_CORE", "DAMAGED", "MD17_MOLECULES", "MEMORY", "XTB_METHOD", "Bone",
-    "ChargedParticleSettings", "ChargedParticles", "MoleculeTrajectory", "MotionFileError",
-    "MotionTrials", "ProteinTrajectory", "Skeleton", "StoredFrames", "Trajectory",
-    "TrajectoryFileError", "WindowBlocks", "WindowSet", "XtbSettings", "charged_particles",
-    "check_same_interval", "describe_molecule", "different_settings", "find_md17",
-    "frames_needed", "frames_of", "generate_trajectories", "guess_bonds", "hold_out",
-    "langevin_context", "md17_elements", "md17_name", "md17_structure", "read_amc", "read_asf",
-    "read_md17", "read_motion", "read_protein", "read_trajectories", "record_training_data",
-    "record_trajectory", "simulate_charged_particles", "simulate_replica", "simulate_replicas",
-    "split_windows", "steps_between", "superpose_windows", "write_archive",
+    "ADK_CORE", "MD17_MOLECULES", "MEMORY", "XTB_METHOD", "Bone", "ChargedParticleSettings",
+    "ChargedParticles", "MoleculeTrajectory", "MotionFileError", "MotionTrials",
+    "ProteinTrajectory", "Skeleton", "StoredFrames", "Trajectory", "TrajectoryFileError",
+    "WindowBlocks", "WindowSet", "XtbSettings", "charged_particles", "check_same_interval",
+    "describe_molecule", "find_md17", "frames_needed", "frames_of", "generate_trajectories",
+    "guess_bonds", "hold_out", "langevin_context", "md17_elements", "md17_name", "md17_structure",
+    "read_amc", "read_archive", "read_asf", "read_md17", "read_motion", "read_protein",
+    "read_trajectories", "record_training_data", "record_trajectory",
+    "simulate_charged_particles", "simulate_replica", "simulate_replicas", "split_windows",
+    "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip

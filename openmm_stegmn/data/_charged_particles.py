@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._archives import DAMAGED, different_settings, write_archive
+from ._archives import read_archive, write_archive
 
 # Trajectories that are integrated at a time: their pairs stay in the cache of a core.
 _BLOCK = 1_000
@@ -68,6 +68,7 @@ class ChargedParticles:
         return len(self.positions)
 
 
+_ARRAYS = ("positions", "velocities", "charges")
 #: Parts of the data, each with random numbers of its own.
 _STREAMS = {"training": 0, "validation": 1, "test": 2}
 
@@ -125,32 +126,17 @@ def charged_particles(
     """
     settings = settings or ChargedParticleSettings()
     path = Path(folder) / f"charged-particles-{part}.npz"
-    found = _read(path, settings) if path.exists() else None
+    found = None
+    if path.exists():
+        found = ChargedParticles(*read_archive(path, asdict(settings), _ARRAYS))
     if found is None or len(found) < count:
         found = simulate_charged_particles(part, count, settings, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: getattr(found, name) for name in ("positions", "velocities", "charges")}
-        write_archive(path, {"settings": json.dumps(asdict(settings)), **arrays})
+        arrays = {name: getattr(found, name) for name in _ARRAYS}
+        write_archive(path, {"metadata": json.dumps({"settings": asdict(settings)}), **arrays})
     return ChargedParticles(
         found.positions[:count], found.velocities[:count], found.charges[:count]
     )
-
-
-def _read(path, settings):
-    try:
-        with np.load(path) as stored:
-            made_with = json.loads(str(stored["settings"]))
-            arrays = [stored[name] for name in ("positions", "velocities", "charges")]
-    except (OSError, KeyError, *DAMAGED) as error:
-        raise ValueError(
-            f"{path} cannot be read as charged particles: {error!r}; remove it to have it made "
-            f"again"
-        ) from error
-    if listing := different_settings(made_with, asdict(settings)):
-        raise ValueError(
-            f"{path} was made with other settings: {listing}; choose another folder or remove it"
-        )
-    return ChargedParticles(*arrays)
 
 
 def _initial(part, count, settings):

@@ -5,10 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import MDAnalysis as mda
 import numpy as np
 import torch
-from MDAnalysis.guesser.default_guesser import DefaultGuesser
 from torch import Tensor
 
 from ._windows import WindowSet
@@ -92,6 +90,9 @@ def guess_bonds(elements, frames: Tensor, samples: int = 20) -> tuple:
     samples : int
         Frames to look at.
     """
+    import MDAnalysis as mda  # half a second, which runs do without
+    from MDAnalysis.guesser.default_guesser import DefaultGuesser
+
     universe = mda.Universe.empty(len(elements))
     universe.add_TopologyAttr("types", list(elements))
     guesser = DefaultGuesser(universe)

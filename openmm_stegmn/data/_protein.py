@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import MDAnalysis as mda
 import numpy as np
 import torch
 from torch import Tensor
@@ -74,6 +73,8 @@ def read_protein(
         If a file cannot be read, nothing is selected, there are no charges, or a coordinate is not
         finite.
     """
+    import MDAnalysis as mda  # half a second, which runs do without
+
     topology, paths = Path(topology), _files(trajectories)
     for path in (topology, *paths):
         if not path.is_file():
@@ -129,9 +130,11 @@ def _files(trajectories):
 
 
 def _select(universe, selection, topology):
+    from MDAnalysis import SelectionError
+
     try:
         atoms = universe.select_atoms(selection)
-    except mda.SelectionError as error:
+    except SelectionError as error:
         raise ValueError(f"selection {selection!r}: {error}") from error
     if not len(atoms):
         raise ValueError(f"{topology}: {selection!r} selects none of its atoms")

@@ -9,6 +9,7 @@ import torch
 from openmm import unit
 from torch import Tensor
 
+from ..systems import platform_properties
 from ..units import to_angstrom
 from ._unfinished import UnfinishedReplica
 
@@ -92,14 +93,11 @@ def langevin_context(xml, seed, *, time_step, temperature, friction, platform) -
     """
     integrator = openmm.LangevinMiddleIntegrator(temperature, friction, time_step)
     integrator.setRandomNumberSeed(seed)
-    # Processes share the cores. Reference has no properties; on GPUs single precision is default.
-    properties = {"Reference": {}, "CPU": {"Threads": "1"}}.get(platform, {"Precision": "mixed"})
+    found = openmm.Platform.getPlatformByName(platform)
     return openmm.Context(
-        openmm.XmlSerializer.deserialize(xml),
-        integrator,
-        openmm.Platform.getPlatformByName(platform),
-        properties,
-    )
+        openmm.XmlSerializer.deserialize(xml), integrator, found,
+        platform_properties(found, threads=1),
+    )  # fmt: skip
 
 
 def simulate_replica(

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 _TURNS = ("rx", "ry", "rz")
 _SHIFTS = ("tx", "ty", "tz")
@@ -23,7 +26,7 @@ class Bone:
     direction: np.ndarray
     """``(3,)``, of unit length, in the frame of the world when nothing is turned."""
     length: float
-    axes: Rotation
+    axes: "Rotation"
     """Of the frame that the bone's angles are given in."""
     freedoms: tuple
     """Names of its channels in a motion, in order, such as ``("rx", "rz")``."""
@@ -90,6 +93,8 @@ class Skeleton:
         return places
 
     def _turn(self, bone, values):
+        from scipy.spatial.transform import Rotation  # a quarter of a second
+
         columns = [number for number, name in enumerate(bone.freedoms) if name in _TURNS]
         if not columns:
             return Rotation.identity(len(values))
@@ -204,6 +209,8 @@ def _blocks(lines):
 
 
 def _axes(angles, order, degrees):
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_euler(order.lower(), [float(angle) for angle in angles], degrees=degrees)
 
 

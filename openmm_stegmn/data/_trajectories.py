@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import MDAnalysis as mda
 import numpy as np
 import torch
 from torch import Tensor
@@ -46,7 +45,8 @@ def read_trajectories(
     Parameters
     ----------
     paths : iterable of path
-        In any format that MDAnalysis reads and that states the times of frames.
+        In any format that MDAnalysis reads and that states the times of frames. A box of zeros is
+        no box.
     topology : openmm.app.Topology
         Of the atoms in the files. Its bonds make molecules whole that a periodic box has cut.
     memory : float
@@ -67,7 +67,8 @@ def read_trajectories(
     ------
     ValueError
         If a file is missing or unreadable, has another number of atoms, states no times or uneven
-        ones, has a coordinate that is not finite, or other intervals than the first;
+        ones, has a coordinate that is not finite, a box without volume or in some frames alone,
+        or other intervals than the first;
         if a file is given twice, or has frames that a jump made.
     OSError
         If the disk has no room for the file.
@@ -179,6 +180,8 @@ def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
 
 def _open(path, topology):
     """Atoms with bonds, and a file as their trajectory."""
+    import MDAnalysis as mda  # half a second, which runs do without
+
     if not path.is_file():
         raise ValueError(f"trajectory {path}: no such file")
     n_atoms = topology.getNumAtoms()

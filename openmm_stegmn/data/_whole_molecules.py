@@ -1,6 +1,5 @@
 """Molecules that the periodic box has cut, put together again."""
 
-import MDAnalysis as mda
 import numpy as np
 
 
@@ -8,7 +7,8 @@ class WholeMolecules:
     """Positions of atoms, molecules whole and without jumps from one side of the box to the other.
 
     Each molecule is put together along its bonds, and then in the image that is nearest to where it
-    was in the frame before. Without a box (or with one of no size) positions are left as they are.
+    was in the frame before. Without a box positions are left as they are; a box of zeros is none in
+    MDAnalysis, whatever the format.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class WholeMolecules:
 
     def __init__(self, atoms, source: str):
         self.atoms, self.source = atoms, source
-        self._molecules = self._centres = None
+        self._molecules = self._centres = self._periodic = None
 
     def positions(self) -> np.ndarray:
         """Positions ``(n_atoms, 3)`` of the trajectory's present frame, Å.
@@ -27,10 +27,13 @@ class WholeMolecules:
         Raises
         ------
         ValueError
-            If there is a box and no bond is known, or the atoms of a molecule are not all there.
+            If there is a box and no bond is known, or the atoms of a molecule are not all there;
+            if a box has no volume, or some frames have a box and others none.
         """
-        box = self.atoms.dimensions
-        if box is None or not (box[:3] > 0).all():
+        from MDAnalysis.lib.mdamath import triclinic_vectors  # half a second, which runs do without
+
+        box = self._box()
+        if box is None:
             return self.atoms.positions
         if self._molecules is None:
             self._molecules = self._find()
@@ -41,12 +44,36 @@ class WholeMolecules:
                 f"{self.source} has a periodic box, and its molecules cannot be made whole "
                 f"({error}): take whole molecules, or write them whole and without the box"
             ) from error
-        return whole + self._to_last_image(whole, mda.lib.mdamath.triclinic_vectors(box))
+        return whole + self._to_last_image(whole, triclinic_vectors(box))
+
+    def _box(self):
+        """Lengths and angles of the present frame's box, None without one."""
+        from MDAnalysis.lib.mdamath import triclinic_vectors
+
+        box, frame = self.atoms.dimensions, self.atoms.universe.trajectory.frame
+        # MDAnalysis makes zeros of what is no box.
+        if box is not None and not (np.isfinite(box).all() and triclinic_vectors(box).any()):
+            raise ValueError(
+                f"{self.source}: the box of frame {frame} is {' '.join(f'{x:g}' for x in box)} (Å, "
+                f"degrees), which has no volume: expected three lengths and three angles, or zeros "
+                f"where there is no box; write whole molecules to a file without a box"
+            )
+        periodic = box is not None
+        if self._periodic not in (None, periodic):
+            raise ValueError(
+                f"{self.source}: frame {frame} has {'a' if periodic else 'no'} box, unlike those "
+                f"before it: give trajectories of one kind, or write whole molecules to a file "
+                f"without a box"
+            )
+        self._periodic = periodic
+        return box
 
     def _find(self):
+        from MDAnalysis import NoDataError
+
         try:
             return np.unique(self.atoms.fragindices, return_inverse=True)[1]
-        except mda.NoDataError as error:
+        except NoDataError as error:
             raise ValueError(
                 f"{self.source} has a periodic box, and no bonds are known to make its molecules "
                 f"whole: give a topology with bonds (CONECT records in a PDB), or guess them with "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._archives import DAMAGED, different_settings, write_archive
+from ._archives import DAMAGED, check_settings, write_archive
 from ._md17_molecules import MD17_MOLECULES, md17_structure
 from ._xtb_processes import run_in_processes
 
@@ -132,10 +132,7 @@ def _open(path):
 
 def _compare(path, found, expected):
     settings = {key: value for key, value in expected.items() if key != "versions"}
-    if listing := different_settings(found, settings):
-        raise ValueError(
-            f"{path} was made with other settings: {listing}; choose another folder or remove it"
-        )
+    check_settings(path, found, settings)
 
 
 def _metadata(molecule, settings):

@@ -5,7 +5,7 @@ from ._closest_turns import closest_turns
 from ._forest import KinematicForest
 from ._fragments import FragmentTree, find_fragments
 from ._generalised_velocities import generalised_velocities
-from ._policies import disjoint_bonds
+from ._policies import disjoint_bonds, policy_constraints
 from ._rotations import axis_rotation, dihedral, rotation_matrix, rotation_vector, wrap_angle
 from ._superpose import best_rotation, superpose
 from ._turning import estimate_orders, turning_bonds
@@ -14,6 +14,6 @@ from ._virtual_sites import AverageSite, LocalFrameSite
 __all__ = [
     "ArticulatedBody", "AverageSite", "FragmentTree", "KinematicForest", "LocalFrameSite",
     "axis_rotation", "best_rotation", "closest_turns", "dihedral", "disjoint_bonds",
-    "estimate_orders", "find_fragments", "generalised_velocities", "rotation_matrix",
-    "rotation_vector", "superpose", "turning_bonds", "wrap_angle",
+    "estimate_orders", "find_fragments", "generalised_velocities", "policy_constraints",
+    "rotation_matrix", "rotation_vector", "superpose", "turning_bonds", "wrap_angle",
 ]  # fmt: skip

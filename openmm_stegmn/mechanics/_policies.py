@@ -1,12 +1,27 @@
 """Constraints by a named policy over the bonds of an MDAnalysis group, where no System is known."""
 
-from MDAnalysis.exceptions import NoDataError
-
 POLICIES = ("none", "hbonds", "allbonds", "paper-sticks")
 
 
 def policy_constraints(atomgroup, policy):
-    """Arguments of :meth:`KinematicForest.from_constraints` for an ``AtomGroup``."""
+    """Arguments of :meth:`KinematicForest.from_constraints` for an ``AtomGroup``.
+
+    Parameters
+    ----------
+    atomgroup : MDAnalysis.AtomGroup
+        With masses; with bonds unless the policy is ``"none"``, and elements if it needs them.
+    policy : {"none", "hbonds", "allbonds", "paper-sticks"}
+
+    Returns
+    -------
+    dict
+        ``n_atoms``, ``masses`` and ``pairs`` of atoms, numbered as in the group.
+
+    Raises
+    ------
+    ValueError
+        If the policy is unknown, or bonds, masses or elements are missing.
+    """
     if policy not in POLICIES:
         raise ValueError(f"policy {policy!r} is unknown: choose one of {', '.join(POLICIES)}")
     values = {"n_atoms": len(atomgroup), "pairs": [], "masses": _masses(atomgroup)}
@@ -23,6 +38,8 @@ def policy_constraints(atomgroup, policy):
 
 
 def _masses(atomgroup):
+    from MDAnalysis.exceptions import NoDataError  # half a second, which runs do without
+
     try:
         return atomgroup.masses
     except NoDataError:
@@ -33,6 +50,8 @@ def _masses(atomgroup):
 
 
 def _elements(atomgroup):
+    from MDAnalysis.exceptions import NoDataError
+
     try:
         return atomgroup.elements
     except NoDataError:
@@ -44,6 +63,8 @@ def _elements(atomgroup):
 
 def _bonds(atomgroup):
     """Bonds within the group, numbered as in it, in the order of the topology."""
+    from MDAnalysis.exceptions import NoDataError
+
     missing = ValueError(
         "the group has no bonds: read them from a topology (PSF, PRMTOP, PDB with CONECT), or "
         'guess them with universe.guess_TopologyAttrs(to_guess=["bonds"])'

@@ -32,6 +32,9 @@ class RunFolder:
         self.checkpoint = self.path / "checkpoint.chk"
         self.record = self.path / "run.json"
         self.summary = self.path / "summary.json"
+        # What `analyze` writes beside the run
+        self.report = self.path / "analysis.html"
+        self.figures = self.path / "analysis-figures"
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -48,10 +51,12 @@ class RunFolder:
             )
 
     def begin(self) -> None:
-        """Make the folder, without the files of an earlier run."""
+        """Make the folder, without the files of an earlier run and the report on it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for path in self.files:
+        for path in (*self.files, self.report, *self.figures.glob("*.svg")):
             path.unlink(missing_ok=True)
+        if self.figures.is_dir() and not any(self.figures.iterdir()):
+            self.figures.rmdir()
 
     def write_record(self, settings: RunSettings, identity: dict) -> None:
         """Record what the run is, so that a restart can tell."""

@@ -116,6 +116,12 @@ def prepare(settings: RunSettings) -> PreparedRun:
     if settings.seed is None:
         settings = dataclasses.replace(settings, seed=random.SystemRandom().randrange(1, 2**31))
     molecule = build_system(settings.pdb, settings.forcefields, constraints=settings.constraints)
+    if molecule.positions is None:
+        raise SetupError(
+            f"structure {molecule.pdb}: has no positions, which a run starts from; give a PDB "
+            f"file, as MDAnalysis writes it: Universe({str(molecule.pdb)!r}, "
+            f"'coordinates.dcd').atoms.write('start.pdb')"
+        )
     platform = choose_platform(settings.platform, molecule.system)
     properties = platform_properties(platform, settings.precision)
     model = load_model(settings.model)

@@ -4,7 +4,7 @@ from ._backends import BACKENDS
 from ._constraints import system_constraints
 from ._errors import IncompatibleModelError
 from ._fit import check_fit
-from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, Guard
+from ._guard import DEFAULT_ENERGY_THRESHOLD, GUARDS, JUMP_KINDS, Guard
 from ._propagator import STEGMNPropagator
 from ._reporter import HybridReporter
 from ._statistics import FrameRecord, JumpStatistics, Origin
@@ -15,6 +15,7 @@ __all__ = [
     "BACKENDS",
     "DEFAULT_ENERGY_THRESHOLD",
     "GUARDS",
+    "JUMP_KINDS",
     "VELOCITY_RULES",
     "FrameRecord",
     "Guard",

@@ -9,7 +9,10 @@ backend          force                           needs
 "auto"           the first of these that works
 ================ =============================== ================================================
 
-All of them run the same bridge (`JumpBridge`, `MoveBridge`) and give the same trajectory.
+All of them run the same bridge (`JumpBridge`, `MoveBridge`) and give the same trajectory. On a GPU
+the Python ones run the network as a CUDA graph (`CapturedCall`). The property ``useCUDAGraphs`` of
+a TorchForce would capture the whole bridge, which reads the phase to decide what to do; a graph
+cannot.
 """
 
 import contextlib
@@ -46,6 +49,18 @@ class BridgeForce:
     force: openmm.Force
     backend: str
     callable: PythonBridge | None
+
+    def move_to_platform(self, context):
+        """Have Python back-ends run the model on the GPU that a Context uses, if torch can use it.
+
+        openmm-torch does so by itself. On other platforms the model stays where it is.
+        """
+        platform = context.getPlatform()
+        if self.callable is None or platform.getName() not in ("CUDA", "HIP"):
+            return
+        if torch.cuda.is_available():
+            index = platform.getPropertyValue(context, "DeviceIndex").split(",")[0]
+            self.callable.move_to(torch.device("cuda", int(index)))
 
     def take_error(self):
         """Return the exception that the last jump met inside Python, or None, and forget it."""

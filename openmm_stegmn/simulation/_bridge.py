@@ -13,16 +13,20 @@ phase positions shown             "energy"                         "forces"
 ===== =========================== ================================ ============================
 
 Noise comes from OpenMM's own generators, so that seeds and checkpoints hold for it too. Each array
-of it has three numbers an atom, which is enough for several draws. Everything is shown anew at
-every jump, so nothing here outlives a jump and a restart need not save it.
+of it has three numbers an atom, which is enough for several draws. A restart need not save anything
+of a bridge: noise is shown anew at every jump, and for windows see `_shown_window`.
 """
 
 import torch
 from torch import nn
 
+from ._shown_window import spread
+
 PHASE_PARAMETER = "stegmn_phase"
 PHASE_CHECK = 101
 PHASE_NOISE = 300
+#: Answer to a jump: not all frames of the window have been shown.
+FRAMES_MISSING = 2.0
 
 
 def noise_arrays(model, draws):
@@ -59,9 +63,12 @@ class Bridge(nn.Module):
         """The noise shown, (draws, n_noise)."""
         return self.noise.flatten()[: self.draws * self.n_noise].view(self.draws, self.n_noise)
 
-    def unless(self, usable: bool):
-        """What tells whether an answer is unusable: 1 if it is."""
-        return self.zero if usable else self.zero + 1.0
+    def unless(self, usable: torch.Tensor):
+        """What tells whether an answer is unusable: 1 if it is.
+
+        On a GPU this waits for nothing, as an ``if`` would.
+        """
+        return 1.0 - usable.to(self.zero)
 
     def constraint_error(self, positions: torch.Tensor):
         """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
@@ -86,3 +93,32 @@ class TurningBridge(Bridge):
     def turned(self, velocities: torch.Tensor):
         """Change of velocities (n_atoms, 3) that turn with their fragments."""
         return torch.matmul(self.rotations, velocities.unsqueeze(-1)).squeeze(-1) - velocities
+
+
+class Window(nn.Module):
+    """The window of frames that a bridge was shown.
+
+    Parameters
+    ----------
+    model : TrajectoryModel
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.missing: float = FRAMES_MISSING
+        shape = (model.spec.n_atoms, 3)
+        # Not numbers until as many frames have been shown.
+        frames = torch.full((model.history, *shape), torch.nan, dtype=torch.float64)
+        self.register_buffer("frames", frames)
+        weights = [spread(n) for n in range(3 * model.spec.n_atoms)]
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64).view(shape))
+
+    def keep(self, frame: torch.Tensor):
+        """Take a frame (n_atoms, 3) nm for the last one; what goes back as forces."""
+        self.frames.copy_(torch.cat([self.frames[1:], frame.unsqueeze(0)]))
+        return self.weights
+
+    def judge(self, unusable: torch.Tensor):
+        """Whether an answer is unusable: 1, or 2 for want of frames."""
+        whole = torch.isfinite(self.frames).all()
+        return torch.where(whole, unusable, torch.full_like(unusable, self.missing))

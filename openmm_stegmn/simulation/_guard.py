@@ -21,6 +21,8 @@ DEFAULT_ENERGY_THRESHOLD = 40.0
 EXACT = "exact"
 DETERMINISTIC = "deterministic"
 APPROXIMATE = "approximate dynamics"
+#: Kinds of jump; files have their place here.
+JUMP_KINDS = (EXACT, APPROXIMATE, DETERMINISTIC)
 
 
 @dataclass(frozen=True)

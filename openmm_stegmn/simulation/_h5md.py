@@ -19,6 +19,8 @@ OBSERVABLES = {
     "accepted": (np.int32, None),
     "energy_change": (np.float64, "kJ mol-1"),
     "constraint_error": (np.float64, None),
+    # in the settings too, but copies that MDAnalysis writes have the observables alone
+    "jump_kind": (np.int32, None),
 }
 #: The same of what is stored if it is asked for.
 ENERGIES = {

@@ -3,8 +3,10 @@
 ===== =========================== ================================ ============================
 phase positions shown             "energy"                         "forces"
 ===== =========================== ================================ ============================
-k+1   frame k of the window, nm   0                                0
-100   where the jump starts, nm   1 if the answer is unusable      displacement of the jump, nm
+1     next frame of the window,   0                                weight of each coordinate in
+      nm                                                           the window's fingerprint
+100   where the jump starts, nm   1 if the answer is unusable,     displacement of the jump, nm
+                                  2 if frames were not shown
 102   the velocities, nm/ps       0                                their change when they turn
                                                                    with the fragments
 ===== =========================== ================================ ============================
@@ -19,8 +21,9 @@ from torch import nn
 
 from ..models import check_frame
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge
+from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge, Window
 
+PHASE_FRAME = 1
 PHASE_JUMP = 100
 PHASE_TURN = 102
 #: A displacement beyond this (nm) is treated as non-finite: no molecule goes a micrometre in one
@@ -54,12 +57,13 @@ class JumpBridge(TurningBridge):
         ``(window (T, n_atoms, 3) float32 Å, base (n_atoms, 3) float64 Å, noise (n_noise,) float64)
         -> (frame (n_atoms, 3), rotations (n_atoms, 3, 3))``.
     model : TrajectoryModel
-        For its history and what `Bridge` needs of it.
+        For what `Bridge` and `Window` need of it.
     pairs : torch.Tensor (n_constraints, 2), int64
     lengths : torch.Tensor (n_constraints,), float64, nm
     """
 
     # TorchScript sees class constants, not the module's globals.
+    frame_phase: Final[int] = PHASE_FRAME
     jump_phase: Final[int] = PHASE_JUMP
     check_phase: Final[int] = PHASE_CHECK
     turn_phase: Final[int] = PHASE_TURN
@@ -70,9 +74,7 @@ class JumpBridge(TurningBridge):
     def __init__(self, jump, model, pairs, lengths):
         super().__init__(model, 1, pairs, lengths)
         self.jump = jump
-        self.history: int = model.history
-        window = torch.zeros(model.history, model.spec.n_atoms, 3, dtype=torch.float64)
-        self.register_buffer("window", window)
+        self.window = Window(model)
 
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
@@ -81,16 +83,16 @@ class JumpBridge(TurningBridge):
         # Positions of a TorchForce ask for gradients, and the buffers written here would hold on to
         # the graph of every jump there ever was. `data` and not detach(), which is removed when
         # TorchForce freezes the module; nor no_grad(), in which an exception crashes torch.
-        shown = positions.data.to(self.window)
+        shown = positions.data.to(self.nothing)
         answer, change = self.zero, self.nothing
         # One chain and one return: torch crashes on an exception in a frozen module that has early
         # returns.
         if now == 0:
             pass
-        elif now <= self.history:
-            self.window[now - 1].copy_(shown * self.scale)
+        elif now == self.frame_phase:
+            change = self.window.keep(shown)
         elif now == self.jump_phase:
-            answer, change = self.displacement(shown * self.scale)
+            answer, change = self.leap(self.window.frames, shown)
         elif now == self.check_phase:
             answer = self.constraint_error(shown)
         elif now == self.turn_phase:
@@ -99,21 +101,20 @@ class JumpBridge(TurningBridge):
             self.noise[now - self.noise_phase].copy_(shown)
         return answer, change
 
-    def displacement(self, base: torch.Tensor):
-        """Jump from base (n_atoms, 3) Å: 1 if the answer is unusable, and the displacement, nm."""
+    def leap(self, frames: torch.Tensor, shown: torch.Tensor):
+        """Answer a jump from a window (T, n_atoms, 3) nm, that starts at positions (n_atoms, 3)
+        nm."""
         # Near the origin single precision holds the shape best; models do not mind where they are.
+        base = shown * self.scale
         origin = base.mean(0)
         start = base - origin
-        window = (self.window - origin).to(torch.float32)
+        window = (frames * self.scale - origin).to(torch.float32)
         frame, rotations = self.jump(window, start, self.noise_of_draws()[0])
         moved = (frame - start) / self.scale
         self.rotations.copy_(rotations)
         usable = (
             torch.isfinite(moved).all()
-            and torch.isfinite(self.rotations).all()
-            and moved.abs().max() < self.largest
+            & torch.isfinite(self.rotations).all()
+            & (moved.abs().max() < self.largest)
         )
-        change = moved
-        if not usable:
-            change = self.nothing
-        return self.unless(bool(usable)), change
+        return self.window.judge(self.unless(usable)), torch.where(usable, moved, self.nothing)

@@ -6,8 +6,8 @@ A jump, in order:
 2. polish: constrain ``x`` about itself to this member's own tight tolerance, which gives ``base``.
    The solver linearises about the positions at the start of the step, so it may only be used here,
    before the large move;
-3. show the bridge the window, normal noise if the jump is drawn, then ``base``; it answers with
-   the displacement (see `JumpBridge`);
+3. show the bridge, which holds the window, normal noise if the jump is drawn, then ``base``; it
+   answers with the displacement (see `JumpBridge`);
 4. ``x = base + moved``; constraint error and potential energy there;
 5. keep it, with the frame in the window, or put ``x`` and ``v`` back, bit for bit;
 6. after a jump that was kept, velocities by the rule: turned at once, or projected on the
@@ -58,6 +58,7 @@ class JumpIntegrator(HybridMember):
             schedule.history,
             variables=WALK_VARIABLES if walked else (),
             dof_variables=WALK_DOF_VARIABLES if walked else ("jumped",),
+            shows=True,
         )
         if walked:
             add_relaxation(self)
@@ -79,17 +80,15 @@ class JumpIntegrator(HybridMember):
         self._add_rejection()
         self.endBlock()
         self.endBlock()
+        self._add_recording()
         self.projects = velocities in PROJECTED_RULES
         if self.projects:
             self._add_projection(velocities, mass)
 
     def _add_prediction(self, noise_arrays):
         self._add_start()
-        for frame in range(self._history):
-            self.addComputePerDof("x", f"h{frame}")
-            self.addComputeGlobal(PHASE_PARAMETER, str(frame + 1))
-            self.addComputePerDof("moved", "f31")
-        self._add_question(noise_arrays, PHASE_JUMP)
+        self._add_noise(noise_arrays)
+        self._add_question(PHASE_JUMP)
         self.addComputeGlobal("nonfinite", "energy31")
 
     def _add_move(self):

@@ -5,15 +5,16 @@ import warnings
 import torch
 
 from ._any_device import trace_for_any_device
+from ._captured_call import CapturedCall
 from ._jump_bridge import JumpBridge, JumpCall
 from ._move_bridge import MoveBridge, TrialsCall
-from ._part_bridge import PartBridge, PeriodicBridge
+from ._part_bridge import PartBridge, PeriodicBridge, PeriodicWindowBridge
 from ._switch_bridge import DensityCall, DrawCall, SwitchBridge
 from ._walk_bridge import TurnCall, TurnsCall, WalkedJumpBridge
 
 
 def eager_bridge(model, embedding, tries=None, substeps=1):
-    """The bridge of a model, on its device.
+    """The bridge of a model, on its device; on a GPU, networks run as CUDA graphs.
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ def eager_bridge(model, embedding, tries=None, substeps=1):
     """
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
     calls = [call(model) for call in _calls(tries, substeps)]
+    if device.type == "cuda":
+        calls = [CapturedCall(call) for call in calls]
     return _bridge(calls, model, embedding, tries, substeps).to(device)
 
 
@@ -75,7 +78,7 @@ def _bridge(calls, model, embedding, tries, substeps):
         bridge = SwitchBridge(*calls, model, substeps, pairs, lengths)
     atoms, count = torch.tensor(embedding.atoms), embedding.n_particles
     if embedding.periodic:
-        history = model.history if tries is None else 0
         molecules, masses = model.context.body.molecule_of_atom.cpu(), model.context.masses.cpu()
-        return PeriodicBridge(bridge, atoms, count, molecules, history, masses)
+        kind = PeriodicBridge if tries is not None else PeriodicWindowBridge
+        return kind(bridge, atoms, count, molecules, masses)
     return bridge if embedding.whole else PartBridge(bridge, atoms, count)

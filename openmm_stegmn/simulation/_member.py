@@ -9,10 +9,12 @@ which no integrator can do by itself.
 import openmm
 
 from ._bridge import PHASE_NOISE, PHASE_PARAMETER
+from ._jump_bridge import PHASE_FRAME
+from ._shown_window import WINDOW_DOF_VARIABLES, WINDOW_VARIABLES, add_fingerprint
 from ._velocities import add_projection
 
 #: What one step of this member does (``action``).
-RECORD, JUMP, PROJECT = range(3)
+RECORD, LOOK, SHOW, JUMP, PROJECT = range(5)
 
 #: Force groups of physics: all but the bridge's.
 BRIDGE_GROUP = 31
@@ -40,7 +42,8 @@ _GLOBALS = (
 class HybridMember(openmm.CustomIntegrator):
     """Records frames and jumps; the base of what makes jumps. Not for use on its own.
 
-    Subclasses add the computations of ``action = JUMP`` and set :attr:`projects`.
+    Subclasses add the computations of ``action = JUMP``, then those of recording, and set
+    :attr:`projects`.
 
     Parameters
     ----------
@@ -48,10 +51,16 @@ class HybridMember(openmm.CustomIntegrator):
         Frames in the window.
     variables, dof_variables : sequence of str
         Further global and per-DOF variables.
+    shows : bool
+        Whether the bridge is shown the frames of the window.
     """
 
-    def __init__(self, history, variables=(), dof_variables=()):
+    def __init__(self, history, variables=(), dof_variables=(), shows=False):
         super().__init__(0.0)
+        if shows:
+            variables = (*variables, *WINDOW_VARIABLES)
+            dof_variables = (*dof_variables, *WINDOW_DOF_VARIABLES)
+        self.shows = shows
         self.setIntegrationForceGroups(PHYSICS_GROUPS)
         self.setConstraintTolerance(POLISH_TOLERANCE)
         names = (*_GLOBALS, *variables)
@@ -61,12 +70,6 @@ class HybridMember(openmm.CustomIntegrator):
         for frame in range(history):
             self.addPerDofVariable(f"h{frame}", 0.0)
         self._history = history
-        self.beginIfBlock(f"action = {RECORD}")
-        self._add_record()
-        self.addComputeGlobal("origin", "2*rejection_pending")
-        self.addComputeGlobal("rejection_pending", "0")
-        self.addComputeGlobal("leg_frames", "leg_frames+1")
-        self.endBlock()
 
     def __getitem__(self, name):
         """Value of a global variable."""
@@ -84,13 +87,51 @@ class HybridMember(openmm.CustomIntegrator):
         for index, value in zip(self._index.values(), snapshot, strict=True):
             self.setGlobalVariable(index, value)
 
-    def _add_record(self):
+    def _add_recording(self):
+        """Append the actions beside jumps; after them, see ``_add_start``."""
+        self.beginIfBlock(f"action = {RECORD}")
+        self._add_record(showing="showing")
+        self.addComputeGlobal("origin", "2*rejection_pending")
+        self.addComputeGlobal("rejection_pending", "0")
+        self.addComputeGlobal("leg_frames", "leg_frames+1")
+        self.endBlock()
+        if self.shows:
+            self._add_look()
+
+    def _add_record(self, showing="1"):
+        """Append the recording of a frame, which the bridge is shown if `showing` is 1."""
+        if self.shows:
+            add_fingerprint(self, "fingerprint_before", self._history)
         for frame in range(self._history - 1):
             self.addComputePerDof(f"h{frame}", f"h{frame + 1}")
         self.addComputePerDof(f"h{self._history - 1}", "x")
         self.addComputeGlobal("window_frames", f"min(window_frames+1,{self._history})")
         self.addComputeGlobal("frames", "frames+1")
         self.addComputeGlobal("leg_steps", "0")
+        if self.shows:
+            self.beginIfBlock(f"{showing} > 0.5")
+            self._add_showing(self._history - 1)
+            self.addComputeGlobal(PHASE_PARAMETER, "0")
+            self.endBlock()
+            add_fingerprint(self, "fingerprint", self._history)
+
+    def _add_look(self):
+        """Tell the fingerprint of the window, and show the bridge all of it."""
+        self.beginIfBlock(f"action = {LOOK}")
+        add_fingerprint(self, "fingerprint", self._history)
+        self.endBlock()
+        self.beginIfBlock(f"action = {SHOW}")
+        for frame in range(self._history):
+            self._add_showing(frame)
+        self.addComputeGlobal(PHASE_PARAMETER, "0")
+        self.endBlock()
+
+    def _add_showing(self, frame):
+        # From the window even if it is the current one: on a GPU that has moved molecules to other
+        # images, the same position may be split otherwise between its two floating-point numbers.
+        self.addComputePerDof("x", f"h{frame}")
+        self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_FRAME))
+        self.addComputePerDof("weight", "f31")
 
     def _add_start(self):
         self.addComputePerDof("x_before", "x")
@@ -109,10 +150,8 @@ class HybridMember(openmm.CustomIntegrator):
             self.addComputeGlobal(PHASE_PARAMETER, str(PHASE_NOISE + array))
             self.addComputePerDof("moved", "f31")
 
-    def _add_question(self, noise_arrays, phase):
-        """Show the bridge noise, then where the jump starts; its answer goes to ``moved`` and
-        ``energy31``."""
-        self._add_noise(noise_arrays)
+    def _add_question(self, phase):
+        """Show the bridge where the jump starts; its answer goes to ``moved`` and ``energy31``."""
         self.addComputePerDof("x", "base")
         self.addComputeGlobal(PHASE_PARAMETER, str(phase))
         self.addComputePerDof("moved", "f31")

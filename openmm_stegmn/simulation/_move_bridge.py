@@ -91,5 +91,5 @@ class MoveBridge(Bridge):
         frames, log_ratio = self.trials(start, self.noise_of_draws())
         self.moved.copy_((frames - start) / self.scale)
         self.log_ratio.copy_(log_ratio)
-        finite = torch.isfinite(self.moved).all() and torch.isfinite(self.log_ratio).all()
-        return self.unless(bool(finite))
+        finite = torch.isfinite(self.moved).all() & torch.isfinite(self.log_ratio).all()
+        return self.unless(finite)

@@ -49,6 +49,7 @@ class MoveIntegrator(HybridMember):
         self.addComputeGlobal("origin", "1")
         self._add_end_of_row(schedule.jumps)
         self.endBlock()
+        self._add_recording()
         self.projects = True
         self._add_projection("maxwell", mass)
 
@@ -58,7 +59,8 @@ class MoveIntegrator(HybridMember):
             self.addComputeGlobal(name, value)
         self.addComputeGlobal("unusable", "0")
         self.beginWhileBlock("left > 0.5")
-        self._add_question(noise_arrays, PHASE_PROPOSE)
+        self._add_noise(noise_arrays)
+        self._add_question(PHASE_PROPOSE)
         # step(NaN) is 0, so whatever is not a number counts as a failed test.
         self.addComputeGlobal("unusable", "1-step(0.5-energy31)")
         self.addComputeGlobal("trial", "0")

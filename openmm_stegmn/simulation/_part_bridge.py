@@ -61,21 +61,17 @@ class PeriodicBridge(PartBridge):
         See `PartBridge`.
     molecules : torch.Tensor (n_atoms,), int64
         Number of the molecule that each atom belongs to.
-    history : int
-        Frames that are shown before a jump; 0 for moves.
     masses : torch.Tensor (n_atoms,)
         Turns leave centres of mass where they are, so that the way back finds the same images.
     """
 
     # TorchScript sees class constants, not the module's globals.
-    jump_phase: Final[int] = PHASE_JUMP
     propose_phase: Final[int] = PHASE_PROPOSE
     substep_phase: Final[int] = PHASE_SUBSTEP
     back_phase: Final[int] = PHASE_BACK
 
-    def __init__(self, bridge, atoms, n_particles, molecules, history, masses):
+    def __init__(self, bridge, atoms, n_particles, molecules, masses):
         super().__init__(bridge, atoms, n_particles)
-        self.history: int = history
         self.register_buffer("molecules", molecules)
         belongs = torch.nn.functional.one_hot(molecules).T.double() * masses.double()
         self.register_buffer("average", belongs / belongs.sum(1, keepdim=True))
@@ -86,25 +82,62 @@ class PeriodicBridge(PartBridge):
         and forces (n_particles, 3)."""
         now = int(phase.item())
         shown = self.part_of(positions)
-        in_window = now > 0 and now <= self.history
-        walking = now == self.substep_phase or now == self.back_phase
-        first = now == 1 or now == self.propose_phase
-        if in_window or now == self.jump_phase or first or walking:
-            shown = self.continued(shown, box.data.to(self.nothing), first)
+        if now == self.propose_phase:
+            shown = self.followed(shown.unsqueeze(0), box)[0]
+        elif now == self.substep_phase or now == self.back_phase:
+            shown = self.continued(shown, box)
         answer, change = self.bridge(shown, phase)
         return answer, self.to_all(change)
 
-    def continued(self, shown: torch.Tensor, box: torch.Tensor, first: bool):
+    def followed(self, frames: torch.Tensor, box: torch.Tensor):
+        """Frames (T, n_atoms, 3) in the images that follow each other from the first on."""
+        centres = torch.matmul(self.average, frames)
+        steps = centres - torch.cat([centres[:1, :1].expand(1, centres.size(1), 3), centres[:-1]])
+        # Whole numbers, so that their sums are exact.
+        shift = torch.matmul(self.images(steps, box).cumsum(0), box.data.to(centres))
+        self.centres.copy_(centres[-1] - shift[-1])
+        return frames - shift.index_select(1, self.molecules)
+
+    def continued(self, shown: torch.Tensor, box: torch.Tensor):
         """The images (n_atoms, 3) of molecules that are nearest to where they were."""
         centres = torch.matmul(self.average, shown)
-        near = self.centres
-        if first:
-            near = centres[:1].expand_as(centres)
-        # Box vectors are lower triangular. Kept as a shift, which is zero where nothing is.
-        shift = torch.zeros_like(centres)
+        shift = torch.matmul(self.images(centres - self.centres, box), box.data.to(centres))
+        self.centres.copy_(centres - shift)
+        return shown - shift.index_select(0, self.molecules)
+
+    def images(self, steps: torch.Tensor, box: torch.Tensor):
+        """Box vectors (..., 3), as numbers of each, by which steps (..., 3) are too long."""
+        vectors, left = box.data.to(steps), steps
+        images = torch.zeros_like(steps)
+        # They are lower triangular.
         for axis in range(3):
             row = 2 - axis
-            images = torch.round((centres + shift - near)[:, row] / box[row, row])
-            shift = shift - images.unsqueeze(1) * box[row]
-        self.centres.copy_(centres + shift)
-        return shown + shift.index_select(0, self.molecules)
+            count = torch.round(left[..., row] / vectors[row, row])
+            left = left - count.unsqueeze(-1) * vectors[row]
+            images[..., row] = count
+        return images
+
+
+class PeriodicWindowBridge(PeriodicBridge):
+    """Such a bridge with a window.
+
+    Parameters are those of `PeriodicBridge`.
+    """
+
+    # TorchScript does not see constants of a base class.
+    substep_phase: Final[int] = PHASE_SUBSTEP
+    jump_phase: Final[int] = PHASE_JUMP
+
+    def forward(self, positions: torch.Tensor, box: torch.Tensor, phase: torch.Tensor):
+        """See `PeriodicBridge`."""
+        now = int(phase.item())
+        shown = self.part_of(positions)
+        if now == self.jump_phase:
+            frames = torch.cat([self.bridge.window.frames, shown.unsqueeze(0)])
+            frames = self.followed(frames, box)
+            answer, change = self.bridge.leap(frames[:-1], frames[-1])
+        else:
+            if now == self.substep_phase:
+                shown = self.continued(shown, box)
+            answer, change = self.bridge(shown, phase)
+        return answer, self.to_all(change)

@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
-from openmm import unit
 
 from ._bridge import PHASE_PARAMETER
 from ._embedding import Embedding
@@ -35,6 +34,7 @@ class PythonBridge:
 
     def __init__(self, model, embedding, tries=None, substeps=1):
         self._embedding, self._tries, self._substeps = embedding, tries, substeps
+        self._model = model
         self._bridge = eager_bridge(model, embedding, tries, substeps)
         self._lag = model.jump_frames if model.has_density else None
         self._source = None if model.source is None else str(model.source)
@@ -42,6 +42,12 @@ class PythonBridge:
         self._error = None
         self._keeps_errors = True
         self._nothing = np.zeros((embedding.n_particles, 3))
+
+    def move_to(self, device):
+        """Run the model on another device from now on; the window must be shown anew."""
+        self._bridge = eager_bridge(
+            self._model.to(device), self._embedding, self._tries, self._substeps
+        )
 
     def __call__(self, state, positions=None):
         """Answer OpenMM: an energy and forces (see the phases of the bridge)."""
@@ -54,9 +60,7 @@ class PythonBridge:
         try:
             if self._error is None:
                 if not as_tensor:
-                    positions = torch.as_tensor(
-                        state.getPositions(asNumpy=True).value_in_unit(unit.nanometer)
-                    )
+                    positions = torch.as_tensor(state.getPositions(asNumpy=True)._value)
                 inputs = (positions, torch.tensor(phase))
                 if self._embedding.periodic:
                     inputs = (positions, _box(state), torch.tensor(phase))
@@ -118,5 +122,5 @@ class PythonBridge:
 
 def _box(state):
     """Box vectors (3, 3), nm."""
-    box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    box = state.getPeriodicBoxVectors(asNumpy=True)._value
     return torch.as_tensor(np.array(box))

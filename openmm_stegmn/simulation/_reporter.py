@@ -9,6 +9,7 @@ from openmm import unit
 
 from ..units import to_angstrom
 from ._constraints import system_constraints
+from ._guard import JUMP_KINDS
 from ._h5md import H5MDFile
 from ._member import PHYSICS_GROUPS
 
@@ -20,10 +21,10 @@ class HybridReporter:
     for every frame ``ts.data["origin"]`` (0 physical leg, 1 accepted jump, 2 the first physical
     frame after a rejected jump), ``"accepted"`` (1, 0, or -1 where no jump was tried),
     ``"energy_change"`` (kJ/mol, NaN where no jump was tried, infinite for a jump that was not
-    finite), ``"constraint_error"`` (relative, of the positions themselves) and ``"step"``. The
-    frame at the first step is written too. A rejected jump makes no frame, an exact one always does
-    (origin 1, accepted 0 or 1). Each frame is flushed:
-    what a killed run leaves behind can be read.
+    finite), ``"constraint_error"`` (relative, of the positions themselves), ``"jump_kind"`` (of
+    the run, its place in `JUMP_KINDS`) and ``"step"``. The frame at the first step is written too.
+    A rejected jump makes no frame, an exact one always does (origin 1, accepted 0 or 1). Each
+    frame is flushed: what a killed run leaves behind can be read.
 
     OpenMM's own DCD and XTC reporters work as well, but stamp times as step times step size, which
     jumps make wrong.
@@ -105,6 +106,7 @@ class HybridReporter:
             accepted=last.accepted,
             energy_change=last.energy_change,
             constraint_error=self._propagator.constraint_error(positions),
+            jump_kind=JUMP_KINDS.index(self._propagator.jump_kind),
             **energies,
         )
 

@@ -43,3 +43,14 @@ class Schedule:
     def jump_time(self):
         """Time by which an accepted jump advances the clock, ps."""
         return self.jump_frames * self.frame_interval
+
+    def is_in_next_window(self, leg_frames, window_frames):
+        """Whether the next physical frame will still be in the window at the next jump.
+
+        Parameters
+        ----------
+        leg_frames, window_frames : float
+            Before it.
+        """
+        left = max(self.md_frames - leg_frames, self.history - window_frames)
+        return left <= self.history

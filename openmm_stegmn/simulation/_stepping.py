@@ -8,10 +8,11 @@ import openmm
 from openmm import unit
 
 from ..units import GAS_CONSTANT
-from ._bridge import PHASE_PARAMETER
+from ._bridge import FRAMES_MISSING, PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
-from ._member import ACCEPTED, JUMP, PROJECT, RECORD
+from ._member import ACCEPTED, JUMP, LOOK, PROJECT, RECORD, SHOW
+from ._shown_window import ShownWindow
 from ._velocities import velocity_lag
 from ._walking import END, RELAX, SUBSTEP
 
@@ -23,6 +24,7 @@ class HybridStepping(openmm.CompoundIntegrator):
 
     Nothing that the schedule depends on is kept in Python: every decision reads the jump member's
     global variables, because a checkpoint or a State may have replaced them since the last step.
+    What is kept is which window the bridge was shown, since that stays as it is whatever is loaded.
     """
 
     def _set_up(self, physics, jumper, bridge, schedule, temperature, switch):
@@ -32,6 +34,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         self._schedule, self._switch = schedule, switch
         self._temperature = temperature
         self._context_reference = None
+        self._shown = ShownWindow(schedule.history)
         self.wall_seconds_legs = 0.0
         self.wall_seconds_jumps = 0.0
 
@@ -105,12 +108,21 @@ class HybridStepping(openmm.CompoundIntegrator):
 
     def _record(self, context):
         count = context.getStepCount()
-        self._run_jumper(context, RECORD)
+        if not self._jumper.shows:
+            self._run_jumper(context, RECORD)
+        else:
+            shown = self._schedule.is_in_next_window(
+                self._jumper["leg_frames"], self._jumper["window_frames"]
+            )
+            self._jumper["showing"] = float(shown)
+            self._run_jumper(context, RECORD)
+            # What could not be shown now will be at the jump, or fail there.
+            failed = self._bridge.take_error() is not None
+            self._shown.one_recorded(self._jumper, shown and not failed)
         context.setStepCount(count)
 
     def _jump(self, context):
         started = time.perf_counter()
-        before = self._jumper.snapshot()
         count, now = context.getStepCount(), context.getTime()
         state = context.getState(positions=True, velocities=True)
         _require_finite(
@@ -118,33 +130,62 @@ class HybridStepping(openmm.CompoundIntegrator):
         )
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         self._jumper["velocity_lag"] = velocity_lag(self._physics)
-        accepted = False
-        try:
-            self._run_jumper(context, JUMP)
-            self._raise_error()
-            if self._switch.switched:
-                self._walk_jump(context)
-                context.setStepCount(count + 1)
-                context.setTime(now)
-            accepted = self._jumper["cause"] == ACCEPTED
-            if accepted and self._jumper.projects:
-                self._run_jumper(context, PROJECT)
-                context.setStepCount(count + 1)
-        except BaseException:
+        before, accepted = self._jumper.snapshot(), False
+
+        def undo():
             self._jumper.restore(before)
             context.setPositions(state.getPositions(asNumpy=True))
             context.setVelocities(state.getVelocities(asNumpy=True))
             context.setStepCount(count)
             context.setTime(now)
+
+        try:
+            self._run_jump(context)
+            if self._jumper.shows and self._jumper["nonfinite"] == FRAMES_MISSING:
+                undo()
+                self._run_jump(context)
+            if self._switch.switched:
+                self._walk_jump(context)
+                context.setStepCount(count + 1)
+                context.setTime(now)
+            accepted = self._jumper["cause"] == ACCEPTED
+            self._raise_error()
+            if accepted and self._jumper.projects:
+                self._run_jumper(context, PROJECT)
+                context.setStepCount(count + 1)
+        except BaseException:
+            undo()
             if accepted:
                 self.reset_window()  # the oldest frame has made way for the jump's
             raise
+        if self._jumper.shows:
+            self._shown.all_shown(self._jumper)
         if accepted:
             context.setTime(now + self._schedule.jump_time * unit.picosecond)
         self.wall_seconds_jumps += time.perf_counter() - started
 
+    def _run_jump(self, context):
+        if self._jumper.shows:
+            self._show(context)
+        self._shown.forget()
+        self._run_jumper(context, JUMP)
+
+    def _show(self, context):
+        """Show the bridge the window, unless it holds it."""
+        count = context.getStepCount()
+        self._run_jumper(context, LOOK)
+        context.setStepCount(count)
+        if not self._shown.is_that_of(self._jumper):
+            # Nothing may tell afterwards that frames were shown, not even the random numbers that
+            # OpenMM draws for computations which take none.
+            checkpoint = context.createCheckpoint()
+            self._run_jumper(context, SHOW)
+            context.loadCheckpoint(checkpoint)
+            self._raise_error()
+
     def _walk_jump(self, context):
         """Sub-steps of a jump, steps of everything else between them, and the decision."""
+        self._raise_error()
         step = self._physics.getStepSize().value_in_unit(unit.picosecond)
         self._jumper["relaxing_step"] = step
         for substep in range(self._switch.substeps):
@@ -155,7 +196,6 @@ class HybridStepping(openmm.CompoundIntegrator):
             self._run_jumper(context, SUBSTEP)
             self._raise_error()
         self._run_jumper(context, END)
-        self._raise_error()
 
     def _raise_error(self):
         error = self._bridge.take_error()
@@ -184,6 +224,8 @@ class HybridStepping(openmm.CompoundIntegrator):
                     "before stepping."
                 )
             self._context_reference = weakref.ref(context)
+            self._bridge.move_to_platform(context)
+            self._shown.forget()
         return context
 
     def _check_time_step(self):

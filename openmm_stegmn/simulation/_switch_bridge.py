@@ -98,5 +98,5 @@ class SwitchBridge(WalkBridge):
         self.turns.copy_(turns)
         self.block.copy_(block)
         self.there.copy_(there)
-        finite = torch.isfinite(self.turns).all() and torch.isfinite(self.there)
-        return self.unless(bool(finite))
+        finite = torch.isfinite(self.turns).all() & torch.isfinite(self.there)
+        return self.unless(finite)

@@ -68,12 +68,14 @@ class SwitchIntegrator(HybridMember):
         self.addComputeGlobal("origin", "1")
         self._add_end_of_row(schedule.jumps)
         self.endBlock()
+        self._add_recording()
         self.projects = True
         self._add_projection("maxwell", mass)
 
     def _add_proposal(self, noise_arrays):
         self._add_start()
-        self._add_question(noise_arrays, PHASE_PROPOSE)
+        self._add_noise(noise_arrays)
+        self._add_question(PHASE_PROPOSE)
         self.addComputeGlobal("unusable", "energy31")
         add_start_of_walk(self, "unusable")
         self.addComputeGlobal("unusable", "1-hopeful")

@@ -16,8 +16,8 @@ from torch import nn
 
 from ..mechanics import wrap_angle
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge
-from ._jump_bridge import PHASE_JUMP, PHASE_TURN, JumpCall
+from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge, Window
+from ._jump_bridge import PHASE_FRAME, PHASE_JUMP, PHASE_TURN, JumpCall
 
 PHASE_SUBSTEP = 600
 PHASE_WHO = 650
@@ -112,6 +112,7 @@ class WalkedJumpBridge(WalkBridge):
     """
 
     # TorchScript sees class constants, not the module's globals.
+    frame_phase: Final[int] = PHASE_FRAME
     jump_phase: Final[int] = PHASE_JUMP
     check_phase: Final[int] = PHASE_CHECK
     noise_phase: Final[int] = PHASE_NOISE
@@ -119,23 +120,21 @@ class WalkedJumpBridge(WalkBridge):
     def __init__(self, turns_of, turn, model, substeps, pairs, lengths):
         super().__init__(turn, model, substeps, pairs, lengths)
         self.turns_of = turns_of
-        self.history: int = model.history
-        window = torch.zeros(model.history, model.spec.n_atoms, 3, dtype=torch.float64)
-        self.register_buffer("window", window)
+        self.window = Window(model)
 
     def forward(self, positions: torch.Tensor, phase: torch.Tensor):
         """Answer positions (n_atoms, 3) nm and a phase with an energy () and forces (n_atoms,
         3)."""
         now = int(phase.item())
         # As in JumpBridge: data, and one chain with one return.
-        shown = positions.data.to(self.window)
+        shown = positions.data.to(self.nothing)
         answer, change = self.zero, self.nothing
         if now == 0:
             pass
-        elif now <= self.history:
-            self.window[now - 1].copy_(shown * self.scale)
+        elif now == self.frame_phase:
+            change = self.window.keep(shown)
         elif now == self.jump_phase:
-            answer = self.predict(shown)
+            answer, change = self.leap(self.window.frames, shown)
         elif now == self.check_phase:
             answer = self.constraint_error(shown)
         elif self.walks(now):
@@ -144,9 +143,11 @@ class WalkedJumpBridge(WalkBridge):
             self.noise[now - self.noise_phase].copy_(shown)
         return answer, change
 
-    def predict(self, shown: torch.Tensor):
-        """Find the turns of the jump, and keep them; 1 if they are unusable."""
+    def leap(self, frames: torch.Tensor, shown: torch.Tensor):
+        """Find the turns of a jump from a window (T, n_atoms, 3) nm, that starts at positions
+        (n_atoms, 3) nm, and keep them."""
         origin = shown.mean(0) * self.scale
-        window = (self.window - origin).to(torch.float32)
+        window = (frames * self.scale - origin).to(torch.float32)
         self.turns.copy_(self.turns_of(window, self.centred(shown), self.noise_of_draws()[0]))
-        return self.unless(bool(torch.isfinite(self.turns).all()))
+        usable = torch.isfinite(self.turns).all()
+        return self.window.judge(self.unless(usable)), self.nothing

@@ -11,6 +11,7 @@ import openmm
 from openmm import app, unit
 
 from ._errors import SetupError
+from ._structure import kind_of, one_line, read_structure
 
 DEFAULT_FORCEFIELDS = ("amber14-all.xml", "obc2_native.xml")
 
@@ -32,8 +33,8 @@ class MolecularSystem:
     topology : openmm.app.Topology
     system : openmm.System
         Forces, masses and constraints; no integrator, barostat or thermostat.
-    positions : ndarray, shape (n_atoms, 3)
-        In nm, finite.
+    positions : ndarray, shape (n_atoms, 3), or None
+        In nm, finite; None where the file has none.
     pdb : Path
         The file that it was read from.
     forcefields : tuple of str
@@ -42,7 +43,7 @@ class MolecularSystem:
 
     topology: app.Topology
     system: openmm.System
-    positions: np.ndarray
+    positions: np.ndarray | None
     pdb: Path
     forcefields: tuple[str, ...]
 
@@ -68,7 +69,7 @@ def build_system(
     constraints: str = "HBonds",
     nonbonded_cutoff: float = 1.0,
 ) -> MolecularSystem:
-    """Read a PDB file and apply a force field to it.
+    """Read a structure and apply a force field to it.
 
     Molecules without a box, and all molecules in implicit solvent, are computed without cutoff (a
     CRYST1 record in a crystal structure is not a simulation box). A box and explicit solvent mean
@@ -77,7 +78,9 @@ def build_system(
     Parameters
     ----------
     pdb : path, optional
-        The packaged alanine dipeptide by default. Hydrogens must be there.
+        The packaged alanine dipeptide by default. Hydrogens must be there. Beside PDB files: mmCIF,
+        and topologies with bonds that MDAnalysis reads, such as PSF and PRMTOP, whose names must be
+        those of the force field.
     forcefields : tuple of str
         OpenMM force-field files: a path, a file shipped with this package (``obc2_native.xml``), or
         one shipped with OpenMM, looked for in this order.
@@ -92,7 +95,7 @@ def build_system(
         finite.
     """
     path = packaged_structure("alanine-dipeptide") if pdb is None else Path(pdb)
-    topology, positions = read_pdb(path)
+    topology, positions, _ = read_structure(path)
     forcefield = _load_forcefield(tuple(forcefields))
     try:
         constraint_type = _CONSTRAINTS[constraints.lower()]
@@ -113,30 +116,6 @@ def build_system(
     return MolecularSystem(topology, system, positions, path, tuple(forcefields))
 
 
-def read_pdb(path: Path) -> tuple[app.Topology, np.ndarray]:
-    """Topology and positions ``(n_atoms, 3)``, nm, of a PDB file; raises SetupError."""
-    if not path.is_file():
-        raise SetupError(f"PDB file {path}: no such file")
-    try:
-        with open(path) as lines:
-            if not any(line.startswith(("ATOM", "HETATM")) for line in lines):
-                raise SetupError(f"PDB file {path}: holds no ATOM or HETATM line")
-        pdb = app.PDBFile(str(path))
-    except SetupError:
-        raise
-    except Exception as error:  # the parser raises whatever a malformed line leads to
-        raise SetupError(f"PDB file {path}: cannot be read ({_one_line(error)})") from error
-    positions = np.asarray(pdb.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
-    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-    if len(bad):
-        atom = list(pdb.topology.atoms())[bad[0]]
-        raise SetupError(
-            f"PDB file {path}: {len(bad)} of {len(positions)} atoms have positions that are not "
-            f"finite numbers, first {atom.name} of {atom.residue.name} {atom.residue.id}"
-        )
-    return pdb.topology, positions
-
-
 def _load_forcefield(names: tuple[str, ...]) -> app.ForceField:
     if not names:
         raise SetupError("no force-field file given: name at least one, such as amber14-all.xml")
@@ -145,7 +124,7 @@ def _load_forcefield(names: tuple[str, ...]) -> app.ForceField:
         return app.ForceField(*paths)
     except Exception as error:  # XML errors, missing attributes, failing scripts
         raise SetupError(
-            f"force field {', '.join(names)}: cannot be read ({_one_line(error)})"
+            f"force field {', '.join(names)}: cannot be read ({one_line(error)})"
         ) from error
 
 
@@ -168,19 +147,17 @@ def _create(forcefield, topology, path, **options) -> openmm.System:
     try:
         return forcefield.createSystem(topology, **options)
     except Exception as error:
-        message = _one_line(error)
+        message = one_line(error)
         if "template" in message.lower():
             message += (
-                " The force field must know every residue, and the PDB must name all atoms, "
+                " The force field must know every residue, and the file must name all atoms, "
                 "hydrogens included (PDBFixer or Modeller.addHydrogens can add them)."
             )
-        raise SetupError(f"PDB file {path} does not fit the force field: {message}") from error
+        raise SetupError(
+            f"{kind_of(path)} {path} does not fit the force field: {message}"
+        ) from error
 
 
 def _has_implicit_solvent(system: openmm.System) -> bool:
     kinds = (openmm.GBSAOBCForce, openmm.CustomGBForce)
     return any(isinstance(force, kinds) for force in system.getForces())
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

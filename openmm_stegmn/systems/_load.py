@@ -6,17 +6,18 @@ from pathlib import Path
 
 import openmm
 
-from ._build import MolecularSystem, read_pdb
+from ._build import MolecularSystem
 from ._errors import SetupError
+from ._structure import kind_of, read_structure
 
 
 def load_system(pdb: str | Path, xml: str | Path) -> MolecularSystem:
-    """Read a PDB file and the System of its atoms.
+    """Read a structure and the System of its atoms.
 
     Parameters
     ----------
     pdb : path
-        Atoms in the order of the System.
+        Atoms in the order of the System; or mmCIF, or a topology with bonds that MDAnalysis reads.
     xml : path
         Written by ``openmm.XmlSerializer.serialize(system)``.
 
@@ -26,7 +27,7 @@ def load_system(pdb: str | Path, xml: str | Path) -> MolecularSystem:
         If a file is missing or unreadable, holds something else, or they have different numbers of
         atoms.
     """
-    topology, positions = read_pdb(Path(pdb))
+    topology, positions, _ = read_structure(Path(pdb))
     if not Path(xml).is_file():
         raise SetupError(f"system {xml}: no such file")
     try:
@@ -42,7 +43,30 @@ def load_system(pdb: str | Path, xml: str | Path) -> MolecularSystem:
         )
     if system.getNumParticles() != topology.getNumAtoms():
         raise SetupError(
-            f"system {xml} has {system.getNumParticles()} particles, the PDB file {pdb} "
-            f"{topology.getNumAtoms()} atoms: give the PDB file of the atoms it was made for"
+            f"system {xml} has {system.getNumParticles()} particles, the "
+            f"{kind_of(Path(pdb))} {pdb} {topology.getNumAtoms()} atoms: give that of the atoms it "
+            f"was made for"
         )
     return MolecularSystem(topology, system, positions, Path(pdb), (str(xml),))
+
+
+def load_bonded(path: str | Path) -> MolecularSystem:
+    """Read a topology with masses and bonds, as a System without forces and constraints.
+
+    Parameters
+    ----------
+    path : path
+        In a format that MDAnalysis reads: PSF, PRMTOP, TPR and others; or PDB, mmCIF.
+
+    Raises
+    ------
+    SetupError
+        If the file is missing, unreadable, or has no bonds.
+    """
+    topology, positions, masses = read_structure(Path(path))
+    if masses is None:
+        masses = [0.0 if a.element is None else a.element.mass._value for a in topology.atoms()]
+    system = openmm.System()
+    for mass in masses:
+        system.addParticle(float(mass))
+    return MolecularSystem(topology, system, positions, Path(path), ())

@@ -83,8 +83,18 @@ def _find(name: str) -> openmm.Platform | None:
     return None
 
 
-def platform_properties(platform: openmm.Platform, precision: str) -> dict[str, str]:
-    """What a Context on that platform is to be told of the precision; nothing on a processor.
+def platform_properties(
+    platform: openmm.Platform, precision: str = "mixed", threads: int | None = None
+) -> dict[str, str]:
+    """What a Context on that platform is to be told: each platform takes what it knows.
+
+    Parameters
+    ----------
+    platform : openmm.Platform
+    precision : {"single", "mixed", "double"}
+        On a GPU.
+    threads : int, optional
+        On the CPU platform; by default as many as there are cores. One where processes share them.
 
     Raises
     ------
@@ -93,6 +103,8 @@ def platform_properties(platform: openmm.Platform, precision: str) -> dict[str, 
     """
     if precision not in PRECISIONS:
         raise SetupError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    if platform.getName() == "CPU" and threads is not None:
+        return {"Threads": str(threads)}
     return {"Precision": precision} if platform.getName() in _GPU_PLATFORMS else {}
 
 

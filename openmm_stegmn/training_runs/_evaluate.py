@@ -10,7 +10,7 @@ from ..training import TrainingConfig, choose_device
 from ._baselines import fit_baselines
 from ._geometry import check_geometry
 from ._measure import Measured, measure
-from ._plan import multiple_of
+from ._plan import check_forces, multiple_of
 
 
 def evaluate_on(
@@ -38,6 +38,8 @@ def evaluate_on(
     """
     device = choose_device(device)
     check_same_interval(trajectories)
+    if model.has_density and not model.uses_window:
+        check_forces(molecule)
     check_fit(molecule.system, molecule.topology, model)
     check_geometry(trajectories, model.spec)
     stride = multiple_of(

@@ -54,6 +54,7 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     stride = multiple_of("frame interval", interval, recorded, "that of the trajectories")
     described = describe_molecule(molecule.topology, molecule.system)
     _check_elements(described)
+    _check_masses(described)
     start = None if settings.start is None else load_start(settings)
     spec = ModelSpec(
         **_architecture(settings, start, interval), frame_interval=interval,
@@ -64,10 +65,21 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.training.seed)
         model = build_model(spec)
+    if model.has_density and not model.uses_window:
+        check_forces(molecule)
     if start is not None:
         take_weights(model, start, settings.start)
     check_fit(molecule.system, molecule.topology, model)
     return TrainingPlan(model, hold_out(trajectories, model.segment, stride), start)
+
+
+def check_forces(molecule) -> None:
+    """Raise ValueError if the energies are not known, by which exact moves are accepted."""
+    if not molecule.system.getNumForces():
+        raise ValueError(
+            f"{molecule.pdb} says nothing of energies, by which exact moves are accepted: give the "
+            f"force field (--forcefield), or a serialised System (--system)"
+        )
 
 
 def _check_elements(described):
@@ -83,6 +95,17 @@ def _check_elements(described):
         raise ValueError(
             f"no element is known of {len(unknown)} atoms that have mass, the first is "
             f"{unknown[0]}: state it in the topology (columns 77 and 78 of a PDB file)"
+        )
+
+
+def _check_masses(described):
+    massless = [number for number, mass in enumerate(described["masses"]) if not mass > 0]
+    if massless:
+        name, residue = (described[key][massless[0]] for key in ("atom_names", "residue_names"))
+        raise ValueError(
+            f"{len(massless)} atoms have no mass, such as virtual sites, and cannot jump; the "
+            f"first is {name} of {residue} (atom {massless[0]}, counted from 0): leave them out, "
+            f"with the solvent, of trajectory and topology"
         )
 
 

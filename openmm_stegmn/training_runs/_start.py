@@ -53,7 +53,9 @@ def take_weights(model, start, name: str) -> None:
         If they are of different molecules, naming what differs first.
     """
     for field, words in _SAME.items():
-        found, expected = getattr(model.spec, field), getattr(start.spec, field)
+        found, expected = (getattr(each.spec, field) for each in (model, start))
+        if field == "bonds":  # formats have them in orders of their own
+            found, expected = (sorted(map(sorted, bonds)) for bonds in (found, expected))
         if len(found) != len(expected):
             raise ValueError(
                 f"{name} is a model of {len(expected)} {words}, the molecule has {len(found)}: "

@@ -1,5 +1,8 @@
 """What is read of the frames of files: hybrid ones, their copies, replicas, plain ones."""
 
+import shutil
+
+import h5py
 import MDAnalysis
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from openmm_stegmn.analysis import (
     PhysicalLegs,
 )
 from openmm_stegmn.runs import RunSettings, hybrid_run
+from openmm_stegmn.simulation import JUMP_KINDS
 from openmm_stegmn.systems import build_system, packaged_structure
 
 MD_FRAMES = 4
@@ -82,7 +86,35 @@ def test_a_copy_that_mdanalysis_wrote(run, tmp_path):
     copy = HybridFrames.of(universe(path).trajectory)
     frames = HybridFrames.of(own.trajectory)
     assert_equal(copy, frames)
-    assert copy.kinds == () and copy.interval == 0.02
+    assert copy.kinds == frames.kinds == ("deterministic",) and copy.interval == 0.02
+
+
+@pytest.mark.parametrize("kind", JUMP_KINDS)
+def test_a_copy_keeps_the_kind_of_jumps(run, tmp_path, kind):
+    """Which decides whether averages over all frames are right; of some frames and atoms too."""
+    path, copied = tmp_path / "run.h5md", str(tmp_path / "copy.h5md")
+    shutil.copy(run[0], path)
+    with h5py.File(path, "r+") as file:
+        file["observables/jump_kind/value"][:] = JUMP_KINDS.index(kind)
+    own = universe(str(path))
+    heavy = own.select_atoms("not element H")
+    heavy.write(copied, frames=own.trajectory[::3])
+    copy = MDAnalysis.Universe.empty(len(heavy))
+    copy.load_new(copied)
+    frames = HybridFrames.of(copy.trajectory)
+    assert frames.kinds == (kind,) and frames.exact == (kind == "exact") and len(frames) == 26
+
+
+def test_a_file_of_an_earlier_version_names_its_kind(run, tmp_path):
+    """There it is in the settings alone, which copies lose."""
+    path, copied = tmp_path / "old.h5md", str(tmp_path / "copy.h5md")
+    shutil.copy(run[0], path)
+    with h5py.File(path, "r+") as file:
+        del file["observables/jump_kind"]
+    assert HybridFrames.of(universe(str(path)).trajectory).kinds == ("deterministic",)
+    own = universe(str(path))
+    own.atoms.write(copied, frames="all")
+    assert HybridFrames.of(universe(copied).trajectory).kinds == ()
 
 
 def test_replicas_in_a_row(run):
@@ -115,9 +147,14 @@ def test_xtc_of_a_hybrid_run_with_the_origins_of_its_file(run, tmp_path):
     own.atoms.write(path, frames="all")
     xtc = universe(path)
     plain = HybridFrames.of(xtc.trajectory)
-    assert not plain.is_hybrid and plain.interval == pytest.approx(0.02, rel=1e-4)
+    assert (
+        plain.kinds == ()
+        and not plain.is_hybrid
+        and plain.interval == pytest.approx(0.02, rel=1e-4)
+    )
     assert len(PhysicalLegs(xtc)) == 1
     frames = HybridFrames.of_files(run[0])
+    assert frames.kinds == ("deterministic",)
     audit = JumpAudit(xtc.atoms, frames=frames).run().results
     assert audit.attempted == audit.accepted == 15 and np.isnan(audit.temperature).all()
     found = OriginComparison(xtc.atoms, frames=frames, observables=["dihedrals"]).run().results

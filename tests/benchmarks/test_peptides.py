@@ -94,7 +94,7 @@ def test_records_are_not_made_again(folder, records, monkeypatch):
 
 
 def test_the_number_of_processes_changes_no_record(folder, records):
-    chosen = settings(models=("linear-ar", "stegmn"), intervals=(0.1, 0.2))
+    chosen = settings(models=("stegmn",), intervals=(0.2,))
     found = run_peptides(folder / "data", chosen, processes=2)
     one = {record.key: record for record in records}
     for record in found:

@@ -14,6 +14,7 @@ from openmm_stegmn.benchmarks import (
     RecordsError,
     SamplingSettings,
     _sampling,
+    _sampling_data,
     run_sampling,
     sampling_tables,
 )
@@ -110,6 +111,8 @@ def folder(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")  # of series as short as these
 def test_runs_and_resumes(folder, packaged, monkeypatch):
+    for module in (_sampling, _sampling_data):
+        monkeypatch.setattr(module, "_EQUILIBRATION", 0.2)
     output, reports = folder / "records.json", []
     records = run_sampling(
         folder / "data", SMALL, output=output, made=lambda *report: reports.append(report)

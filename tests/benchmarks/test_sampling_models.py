@@ -20,17 +20,17 @@ from openmm_stegmn.models import load_model
 
 SMALL = SamplingSettings(
     molecules=("tetraalanine",), seeds=1, seconds=0.5, tries=2, platform="Reference",
-    reference_ns=0.015, replicas=1, training_ns=0.01, steps=2, device="cpu",
+    reference_ns=0.015, replicas=1, training_ns=0.004, steps=2, device="cpu",
 )  # fmt: skip
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """Replicas of 10 ps, hardly equilibrated."""
+    """Replicas of 4 ps, hardly equilibrated."""
     for module in (_sampling, _sampling_data):
         monkeypatch.setattr(module, "_EQUILIBRATION", 0.2)
     about = dataclasses.replace(
-        SAMPLING_MOLECULES["tetraalanine"], turned=0.5, batch_size=8, replica_ns=0.01
+        SAMPLING_MOLECULES["tetraalanine"], turned=0.5, batch_size=8, replica_ns=0.004
     )
     monkeypatch.setitem(SAMPLING_MOLECULES, "tetraalanine", about)
 
@@ -47,7 +47,7 @@ def test_trains_what_is_not_packaged(short, tmp_path):
     models = [load_model(tmp_path / "tetraalanine" / r.details["model"]) for r in trained]
     assert [model.block for model in models] == [None, 6]
     assert [model.sha256 for model in models] == [r.details["model_sha256"] for r in trained]
-    assert models[0].spec.provenance["nanoseconds"] == trained[0].details["nanoseconds"] == 0.01
+    assert models[0].spec.provenance["nanoseconds"] == trained[0].details["nanoseconds"] == 0.004
     assert all(r.details["attempted"] > 0 for r in records[3:])
     assert [r.settings["model_sha256"] for r in records[3:]] == [m.sha256 for m in models]
     tables = sampling_tables(records)

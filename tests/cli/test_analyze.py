@@ -7,7 +7,7 @@ from refusals import assert_refused
 from typer.testing import CliRunner
 
 from openmm_stegmn.cli import app
-from openmm_stegmn.runs import RunSettings, hybrid_run
+from openmm_stegmn.runs import RunFolder, RunSettings, hybrid_run
 from openmm_stegmn.simulation import system_xml
 from openmm_stegmn.systems import build_system, packaged_structure
 
@@ -31,14 +31,14 @@ def invoke(*arguments):
 def test_a_folder(folder):
     result = invoke(folder)
     assert result.exit_code == 0, result.output
-    report = folder / "analysis.html"
+    report = RunFolder(folder).report
     assert f"Report: {report} (" in result.stdout
     text = report.read_text()
     for title in ("Frames compared", "Basins of ALA 2", "Kinetic temperature by element", "Jumps"):
         assert title in result.stdout and title in text
     assert "Frames made by jumps" in result.stdout
     assert "Jumps are deterministic" in text
-    assert list((folder / "analysis-figures").glob("ramachandran-*.svg"))
+    assert list(RunFolder(folder).figures.glob("ramachandran-*.svg"))
     # the system of the run is made again, so constraints are looked at
     assert "constraint error in the file, jumped frames" in result.stdout
     assert "Reader" not in result.stderr

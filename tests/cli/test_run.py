@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from openmm_stegmn.cli import app
 from openmm_stegmn.cli._run import run
-from openmm_stegmn.runs import RunSettings
+from openmm_stegmn.runs import RunFolder, RunSettings
 from openmm_stegmn.systems import packaged_structure
 
 ALANINE_DIPEPTIDE = packaged_structure("alanine-dipeptide")
@@ -218,6 +218,26 @@ def test_output_exists(invoke, tmp_path):
     assert_refused(invoke("--output", "mine"), tmp_path, "mine: exists", "--overwrite")
     assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
     assert invoke("--output", "mine", "--length", 0.1, "--overwrite").exit_code == 0
+
+
+def test_a_report_goes_with_its_run(invoke, tmp_path):
+    short = ("--output", "mine", "--md-frames", 4)
+    assert invoke(*short, "--length", 1).exit_code == 0
+    report, figures = RunFolder("mine").report, RunFolder("mine").figures
+    figures.mkdir()
+    for path in (report, figures / "a.svg", figures / "b.svg"):
+        path.write_text("as analyze writes it")
+    further = invoke("--output", "mine", "--restart", "--length", 1.1)
+    assert further.exit_code == 0 and report.is_file()
+    named = "mine/analysis.html is of the run before it went on: openmm-stegmn analyze mine"
+    assert named in further.stderr
+    own = figures / "own.txt"
+    own.write_text("of the user")
+    again = invoke(*short, "--length", 0.1, "--overwrite")
+    assert again.exit_code == 0 and "analysis.html" not in again.stderr
+    assert not report.exists() and list(figures.iterdir()) == [own]
+    own.unlink()
+    assert invoke(*short, "--length", 0.1, "--overwrite").exit_code == 0 and not figures.exists()
 
 
 def test_restart_from_another_system(invoke, tmp_path):

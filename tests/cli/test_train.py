@@ -12,6 +12,7 @@ import pytest
 import torch
 from refusals import assert_refused
 from short_runs import molecule, short_runs
+from topology_files import write_psf
 from trajectory_files import write_trajectory
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from openmm_stegmn.cli import app
 from openmm_stegmn.cli._train import train
 from openmm_stegmn.cli._train_options import _SECTION
 from openmm_stegmn.data import frames_of
+from openmm_stegmn.simulation import check_fit
 from openmm_stegmn.systems import packaged_structure
 from openmm_stegmn.training import TrainingConfig
 from openmm_stegmn.training_runs import DataSettings, TrainSettings, train_on
@@ -44,6 +46,11 @@ def folder(tmp_path, monkeypatch):
     for name, trajectory in zip(FILES, short_runs(), strict=True):
         write_trajectory(tmp_path / name, trajectory.frames)
     return tmp_path
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    monkeypatch.setattr("lightning.Trainer", None)  # would fail if it were used
 
 
 def invoke(*arguments, files=FILES, topology=PDB):
@@ -154,6 +161,55 @@ def test_a_serialised_system(folder):
     assert_refused(again, "system system.xml holds forces and constraints", "constraints")
 
 
+@pytest.fixture
+def psf(folder):
+    system = molecule().system
+    masses = [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
+    return write_psf(folder / "top.psf", molecule().topology, masses)
+
+
+def test_a_psf_needs_no_force_field(psf):
+    """The model is that of the PDB file: constraints are as long as in the frames."""
+    options = ("--history", "3", *QUICK)
+    result = invoke(*options, topology="top.psf")
+    assert result.exit_code == 0, result.output
+    assert "STEGMNPropagator(system, topology" in result.stderr and "note:" not in result.stderr
+    assert invoke(*options, "--output", "pdb.safetensors").exit_code == 0
+    found, expected = (load_model(f"{name}.safetensors") for name in ("model", "pdb"))
+    assert found.spec.elements == expected.spec.elements
+    check_fit(molecule().system, molecule().topology, found)  # constraints within 0.005 Å
+    tuned = invoke("--from", "pdb.safetensors", *QUICK[:6], "--overwrite", topology="top.psf")
+    assert tuned.exit_code == 0, tuned.output
+    command = ["evaluate", "model.safetensors", "--free-jumps", "0", "--topology", "top.psf"]
+    result = CliRunner().invoke(app, [*command, "--trajectory", FILES[0]])
+    assert result.exit_code == 0, result.output
+    assert "│ stegmn " in result.stdout
+    without = invoke(*options, "--constraints", "None", "--overwrite", topology="top.psf")
+    assert without.exit_code == 0 and load_model("model.safetensors").spec.constraints == ()
+
+
+def test_a_psf_with_a_force_field(psf):
+    options = ("--times", "0.02", "--components", "3", "--forcefield", "amber14-all.xml")
+    result = invoke("--target", "proposal", *options, *QUICK, topology="top.psf")
+    assert result.exit_code == 0, result.output
+    assert "of moves from frames it has not seen are accepted" in result.stdout
+
+
+def test_what_a_topology_alone_cannot_do(folder, psf, no_training):
+    result = invoke("--target", "proposal", *QUICK, topology="top.psf")
+    assert_refused(result, "top.psf says nothing of energies, by which exact moves are accepted")
+    assert_refused(
+        invoke("--constraints", "HAngles", topology="top.psf"),
+        "constraints 'HAngles' of top.psf without a force field: expected HBonds, AllBonds or",
+    )
+    mda.Universe(str(PDB)).atoms.write("top.gro")
+    assert_refused(invoke(topology="top.gro"), "top.gro: has no bonds; give a file that has (PSF")
+    write_psf(psf, molecule().topology, [0.0] * 22)
+    assert_refused(invoke(topology="top.psf"), "22 atoms have no mass, such as virtual sites")
+    run = CliRunner().invoke(app, ["run", "--pdb", "top.psf", "--output", "run"])
+    assert_refused(run, "structure ", "top.psf: has no positions, which a run starts from")
+
+
 def test_defaults_are_those_of_the_settings():
     options = {name: each.default for name, each in inspect.signature(train).parameters.items()}
     settings, config = TrainSettings(), TrainingConfig()
@@ -225,11 +281,6 @@ def test_options_in_the_readme(tmp_path, monkeypatch, command):
     """All are taken; then the files are looked for."""
     monkeypatch.chdir(tmp_path)
     assert_refused(CliRunner().invoke(app, ["train", *command.split()]), "top.pdb: no such file")
-
-
-@pytest.fixture
-def no_training(monkeypatch):
-    monkeypatch.setattr("lightning.Trainer", None)  # would fail if it were used
 
 
 def test_a_folder_that_is_not_writable(folder, no_training, monkeypatch):

@@ -113,7 +113,7 @@ def test_files_that_are_something_else(tmp_path):
     path.write_bytes(b"PK damaged")
     with pytest.raises(ValueError, match="charged-particles-test.npz cannot be read"):
         charged_particles(tmp_path, "test", 2, SHORT)
-    np.savez(path, settings=json.dumps({}))
+    np.savez(path, metadata=json.dumps({"settings": {}}))
     with pytest.raises(ValueError, match="positions"):
         charged_particles(tmp_path, "test", 2, SHORT)
 

@@ -85,9 +85,38 @@ def test_molecules_are_made_whole_and_do_not_jump(tmp_path, box):
         torch.testing.assert_close(offset, offset[:1, :1].expand_as(offset), atol=1e-4, rtol=0)
 
 
-def test_a_box_of_no_size_is_none(tmp_path):
-    path = write_trajectory(tmp_path / "a.trr", FRAMES, box=(0, 0, 0, 90, 90, 90))
-    torch.testing.assert_close(read_trajectories([path], topology())[0].frames, FRAMES)
+@pytest.mark.parametrize("suffix", ["xtc", "trr", "dcd", "nc"])
+@pytest.mark.parametrize("box", [None, (0,) * 6, (0, 0, 0, 90, 90, 90)])
+def test_a_box_of_zeros_is_none(tmp_path, suffix, box):
+    path = write_trajectory(tmp_path / f"a.{suffix}", FRAMES, box=box)
+    found = read_trajectories([path], topology(bonds=False))[0].frames
+    torch.testing.assert_close(found, FRAMES, atol=0.006, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(9, 9, 0, 90, 90, 90), (9, 9, 9, 0, 0, 0), (9, 9, -9, 90, 90, 90), (9, 9, 9, 60, 60, 170)]
+    + [(*(9, 9, 9), *[value] * 3) for value in (np.nan, np.inf)]
+    + [(np.nan, 9, 9, 90, 90, 90), (np.nan,) * 6],
+)
+def test_a_box_without_volume_is_refused(tmp_path, box):
+    path = write_trajectory(tmp_path / "a.nc", FRAMES, box=box)
+    with pytest.raises(ValueError, match=r"a.nc: the box of frame 0 is .*, which has no volume"):
+        read_trajectories([path], topology())
+
+
+@pytest.mark.parametrize("first", [0, 9])
+def test_a_box_in_some_frames_alone_is_refused(tmp_path, first):
+    universe = mda.Universe.empty(4, trajectory=True)
+    with mda.Writer(str(tmp_path / "a.trr"), n_atoms=4) as writer:
+        for number, frame in enumerate(FRAMES):
+            size = first if number < 3 else 9 - first
+            universe.trajectory.ts.dimensions = [size] * 3 + [90] * 3
+            universe.trajectory.ts.time, universe.atoms.positions = number, frame
+            writer.write(universe.atoms)
+    found = "no" if first else "a"
+    with pytest.raises(ValueError, match=f"a.trr: frame 3 has {found} box, unlike those before"):
+        read_trajectories([tmp_path / "a.trr"], topology())
 
 
 def test_a_box_without_bonds_is_refused(tmp_path):

@@ -12,16 +12,14 @@ import os
 
 import openmm
 
+from openmm_stegmn.systems import platform_properties
+
 CHOSEN = os.environ.get("OPENMM_DEFAULT_PLATFORM")
 PLATFORMS = [CHOSEN] if CHOSEN else ["Reference", "CPU"]
 
 
 def platform(usual="Reference"):
     """The platform chosen, or the usual one, with its properties: arguments of a Context."""
-    name = CHOSEN or usual
-    properties = {}
-    if name == "CPU":
-        properties["Threads"] = "1"
-    elif name != "Reference":
-        properties["Precision"] = os.environ.get("OPENMM_PRECISION", "double")
-    return openmm.Platform.getPlatformByName(name), properties
+    found = openmm.Platform.getPlatformByName(CHOSEN or usual)
+    precision = os.environ.get("OPENMM_PRECISION", "double")
+    return found, platform_properties(found, precision, threads=1)

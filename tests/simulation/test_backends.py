@@ -16,7 +16,7 @@ from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.simulation import STEGMNPropagator
 from openmm_stegmn.simulation._bridge import PHASE_CHECK
 from openmm_stegmn.simulation._embedding import Embedding
-from openmm_stegmn.simulation._jump_bridge import PHASE_JUMP, PHASE_TURN
+from openmm_stegmn.simulation._jump_bridge import PHASE_FRAME, PHASE_JUMP, PHASE_TURN
 from openmm_stegmn.simulation._make_bridge import scripted_bridge
 
 
@@ -100,9 +100,12 @@ def test_python_torch_calls_pass_tensors():
             return {"stegmn_phase": self.phase}
 
     positions = torch.as_tensor(arrays(made)[0])
-    for phase in range(4):
-        energy, forces = call(State(float(phase)), positions)
-        assert energy == 0 and forces.shape == (22, 3) and not forces.any()
+    energy, forces = call(State(0.0), positions)
+    assert energy == 0 and forces.shape == (22, 3) and not forces.any()
+    assert call(State(100.0), positions)[0] == 2  # no window yet
+    for _ in range(3):
+        energy, weights = call(State(float(PHASE_FRAME)), positions)
+        assert energy == 0 and weights.shape == (22, 3) and len(weights.unique()) == 66
     energy, forces = call(State(100.0), positions.float())
     assert energy == 0 and forces.dtype == torch.float32
     centre = positions.mean(0)
@@ -160,7 +163,7 @@ def test_a_jump_leaves_no_graph_behind():
     bridge = torch.jit.freeze(scripted_bridge(model, embedding).eval())
     shown = torch.tensor(positions.value_in_unit(unit.nanometer), dtype=torch.float64)
     shown.requires_grad_(True)
-    for phase in (*range(1, model.history + 1), PHASE_JUMP, PHASE_CHECK, PHASE_TURN):
+    for phase in (*[PHASE_FRAME] * model.history, PHASE_JUMP, PHASE_CHECK, PHASE_TURN):
         answers = bridge(shown + 0.0, torch.tensor(float(phase)))
         assert not any(answer.requires_grad for answer in answers)
-    assert not bridge.rotations.requires_grad and not bridge.window.requires_grad
+    assert not bridge.rotations.requires_grad and not bridge.window.frames.requires_grad

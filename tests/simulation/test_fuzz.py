@@ -18,7 +18,7 @@ from openmm_stegmn.simulation import HybridReporter, IncompatibleModelError, STE
 from openmm_stegmn.simulation._constraints import system_constraints, worst_constraint_error
 from openmm_stegmn.simulation._embedding import Embedding, select_atoms
 from openmm_stegmn.simulation._h5md import H5MDFile
-from openmm_stegmn.simulation._jump_bridge import PHASE_JUMP
+from openmm_stegmn.simulation._jump_bridge import PHASE_FRAME, PHASE_JUMP
 from openmm_stegmn.simulation._make_bridge import eager_bridge
 
 N_ATOMS, HISTORY = 22, 3
@@ -39,7 +39,7 @@ def parts():
 
 def answer(bridge, window, base, box=None):
     """Unusable or not, and the displacement (nm)."""
-    shown = [*enumerate(window, 1), (PHASE_JUMP, base)]
+    shown = [*((PHASE_FRAME, frame) for frame in window), (PHASE_JUMP, base)]
     for phase, positions in shown:
         inputs = [torch.as_tensor(positions), torch.tensor(float(phase))]
         if box is not None:

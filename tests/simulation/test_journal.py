@@ -39,7 +39,7 @@ def append(file, frame):
     shape = (N_ATOMS, 3)
     file.append(
         step=frame, time=float(frame), box=np.eye(3) * (1 + frame), origin=0, accepted=-1,
-        energy_change=0.5, constraint_error=0.0, position=np.full(shape, frame),
+        energy_change=0.5, constraint_error=0.0, jump_kind=2, position=np.full(shape, frame),
         velocity=np.full(shape, -frame),
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator
 from openmm_stegmn.simulation._bridge import PHASE_CHECK
 from openmm_stegmn.simulation._embedding import Embedding, select_atoms
-from openmm_stegmn.simulation._jump_bridge import PHASE_JUMP
+from openmm_stegmn.simulation._jump_bridge import PHASE_FRAME, PHASE_JUMP
 from openmm_stegmn.simulation._make_bridge import eager_bridge, scripted_bridge
 
 TO_JUMP = 4 * STEPS_PER_FRAME
@@ -88,14 +88,14 @@ def test_window_whose_molecules_change_images(triclinic, scripted):
     answers = []
     for shifts in (None, random):
         bridge = make(model, embedding)
-        for phase, frame in enumerate([*frames, frames[-1]], 1):
+        phases = [PHASE_FRAME] * len(frames) + [PHASE_JUMP]
+        for phase, frame in zip(phases, [*frames, frames[-1]], strict=True):
             shown = torch.zeros(n_atoms + 5, 3, dtype=torch.float64)
             shown[3:-2] = frame
             if shifts is not None:
                 for molecule in (slice(3, 3 + N_SOLUTE), slice(3 + N_SOLUTE, 3 + n_atoms)):
                     images = torch.from_numpy(shifts.integers(-2, 3, 3).astype(float))
                     shown[molecule] += images @ vectors
-            phase = PHASE_JUMP if phase > len(frames) else phase
             unusable, change = bridge(shown, vectors, torch.tensor(float(phase)))
         assert unusable == 0
         assert not change[:3].any() and not change[-2:].any()
@@ -104,6 +104,41 @@ def test_window_whose_molecules_change_images(triclinic, scripted):
     torch.testing.assert_close(*answers, rtol=0, atol=1e-6)
     _, change = bridge(shown, vectors, torch.tensor(float(PHASE_CHECK)))
     assert not change.any()
+
+
+@pytest.mark.parametrize("triclinic", [False, True])
+@pytest.mark.parametrize("breathing", [-0.01, 0.01])
+def test_window_in_a_box_that_breathes(triclinic, breathing):
+    """Two molecules, one of which crosses a face while a barostat scales the box by 1 %, more than
+    it does within a window. OpenMM wraps frames by the box of their time, of which the bridge knows
+    the last alone: images are still the right ones, molecules keep their shape and the jump is the
+    same. What is off is where a molecule was, by what the box has changed since it crossed."""
+    model, frames = pair_of_peptides()
+    n_atoms, first, second = model.spec.n_atoms, slice(0, N_SOLUTE), slice(N_SOLUTE, None)
+    embedding = Embedding(tuple(range(n_atoms)), n_atoms, True, (), ())
+    boxes = [box(triclinic) * (1 + scale) for scale in np.linspace(0, breathing, len(frames))]
+    # Where the second molecule is, as a share of the box: it comes in through the face at zero.
+    shares = np.linspace(-0.1, 0.06, len(frames))
+    answers, windows = [], []
+    for wrapped in (False, True):
+        bridge = eager_bridge(model, embedding)
+        for phase, (frame, vectors, share) in enumerate(zip(frames, boxes, shares, strict=True), 1):
+            shown = frame - frame[second].mean(0)
+            shown[first] += 0.1 * vectors[2]
+            shown[second] += (share + (wrapped and share < 0)) * vectors[2]
+            bridge(shown, boxes[-1], torch.tensor(float(phase)))
+        unusable, change = bridge(shown, boxes[-1], torch.tensor(float(PHASE_JUMP)))
+        assert unusable == 0 and change.abs().max() > 1e-4
+        answers.append(change)
+        windows.append(bridge.bridge.window / 10)
+    torch.testing.assert_close(*answers, rtol=0, atol=1e-6)
+    off = windows[1] - windows[0]
+    assert not off[:, first].any()
+    torch.testing.assert_close(off[:, second], off[:, -1:].expand(-1, N_SOLUTE, -1))
+    for vectors, share, found in zip(boxes, shares, off[:, -1], strict=True):
+        expected = (share < 0) * (vectors[2] - boxes[-1][2])
+        torch.testing.assert_close(found, expected)
+    assert 0 < off.abs().max() <= abs(breathing) * SIDE * 1.0001
 
 
 def pair_of_peptides():

@@ -77,6 +77,9 @@ def test_opencl_on_a_processor_is_no_gpu(monkeypatch, device, found):
 
 def test_precision():
     reference = openmm.Platform.getPlatformByName("Reference")
-    assert platform_properties(reference, "double") == {}
+    assert platform_properties(reference, "double", threads=1) == {}
+    cpu = openmm.Platform.getPlatformByName("CPU")
+    assert platform_properties(cpu, "double") == {}
+    assert platform_properties(cpu, threads=1) == {"Threads": "1"}
     with pytest.raises(SetupError, match="'half': expected one of single, mixed, double"):
         platform_properties(reference, "half")
