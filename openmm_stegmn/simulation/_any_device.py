@@ -6,6 +6,8 @@ device, the trace here asks where a buffer of the module is. Freezing, which com
 still takes what is made of it for constants.
 """
 
+import io
+
 import torch
 from torch import nn
 
@@ -46,4 +48,9 @@ def trace_for_any_device(call: nn.Module, inputs: tuple) -> torch.jit.ScriptModu
     graph.prependNode(here)
     for value in fixed:
         value.replaceAllUsesWith(device.output())
-    return traced
+    # As a TorchForce does before it runs it. Only then is an error told: what inlining remembers of
+    # submodules crashes torch when it looks for where one came from.
+    written = io.BytesIO()
+    torch.jit.save(traced, written)
+    written.seek(0)
+    return torch.jit.load(written)

@@ -1,7 +1,7 @@
 """Traced models run where they are moved to: the meta device, which mixes with no other, stands for
 a GPU."""
 
-import copy
+import io
 
 import pytest
 import torch
@@ -37,15 +37,22 @@ def check(model, *calls):
     }  # fmt: skip
     for call in calls:
         given = tuple(inputs[name] for name in CALLS[call])
-        # moving takes the weights along
-        traced = trace_for_any_device(call(copy.deepcopy(model)), given)
+        traced = trace_for_any_device(call(model), given)
         for found, expected in zip(
             _tuple(traced(*given)), _tuple(call(model)(*given)), strict=True
         ):
             torch.testing.assert_close(found, expected)
-        traced.to("meta")
-        for found in _tuple(traced(*(x.to("meta") for x in given))):
+        elsewhere = on_meta(traced)
+        for found in _tuple(elsewhere(*(x.to("meta") for x in given))):
             assert found.device.type == "meta"
+
+
+def on_meta(traced):
+    """As a TorchForce loads it on a GPU."""
+    written = io.BytesIO()
+    torch.jit.save(traced, written)
+    written.seek(0)
+    return torch.jit.load(written, map_location="meta")
 
 
 def _tuple(found):
@@ -62,6 +69,16 @@ def test_jumps_of_every_model(architecture):
     check(model, JumpCall, *((TurnsCall, TurnCall) if model.kinematics == "articulated" else ()))
 
 
+def test_errors_are_told():
+    """Of a trace whose submodules were inlined torch might crash in place of it."""
+    topology, system, _ = peptide()
+    model = build_model(spec_for(topology, system)).eval().requires_grad_(False)
+    given = torch.randn(3, 22, 3), torch.randn(22, 3).double(), torch.zeros(0).double()
+    traced = trace_for_any_device(JumpCall(model), given)
+    with pytest.raises(RuntimeError):
+        traced(given[0][:, :5], *given[1:])
+
+
 def test_moves_with_a_density():
     check(load_model("alanine-dipeptide-exact"), TrialsCall, DrawCall, TurnCall, DensityCall)
 
@@ -71,6 +88,6 @@ def test_a_plain_trace_stays_where_it_was_made():
     topology, system, _ = peptide()
     model = build_model(spec_for(topology, system)).eval().requires_grad_(False)
     given = torch.randn(3, 22, 3), torch.randn(22, 3).double(), torch.zeros(0).double()
-    traced = torch.jit.trace(JumpCall(model), given, check_trace=False).to("meta")
+    traced = on_meta(torch.jit.trace(JumpCall(model), given, check_trace=False))
     with pytest.raises((RuntimeError, NotImplementedError)):
         traced(*(x.to("meta") for x in given))
