@@ -31,7 +31,9 @@ class RangeSums(nn.Module):
         self.small = len(order) * len(start) <= _MATRIX
         if self.small:
             inside = ((place >= start[:, None]) & (place < stop[:, None])).double()
-            tables = {"_matrix": inside if weights is None else inside * weights}
+            matrix = inside if weights is None else inside * weights
+            # Not converted in each call
+            tables = {"_matrix": matrix, "_single": matrix.float()}
         else:
             nodes = _nodes(start, stop, len(order))
             tables = {"_order": order, "_nodes": nodes}
@@ -47,7 +49,8 @@ class RangeSums(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """``(..., n_rows, k)`` to ``(..., n_ranges, k)``."""
         if self.small:
-            return self._matrix.to(values.dtype) @ values
+            single = values.dtype == torch.float32
+            return (self._single if single else self._matrix.to(values.dtype)) @ values
         if self.weighted:
             values = values * self._weights.to(values.dtype)
         level = values.index_select(-2, self._order)

@@ -14,7 +14,7 @@ from molecules import (
 
 from openmm_stegmn.data import WindowBlocks, superpose_windows
 from openmm_stegmn.mechanics import superpose, wrap_angle
-from openmm_stegmn.models import build_model
+from openmm_stegmn.models import _articulated, build_model
 from openmm_stegmn.models.layers import relative_torsions
 
 PENTANE = alkane(5)
@@ -201,3 +201,19 @@ def test_refusals():
         build_model(PENTANE.spec("stegmn", config={"hidden": 6, "heads": 4}))
     with pytest.raises(ValueError, match="does not take the options"):
         build_model(PENTANE.spec("stegmn", config={"depth": 3}))
+
+
+def test_of_many_bonds_each_depends_on_the_past_of_the_nearest(monkeypatch):
+    molecule = alkane(12)
+    monkeypatch.setattr(_articulated, "ALL_BONDS", 4)
+    monkeypatch.setattr(_articulated, "NEAREST_BONDS", 3)
+    model = perturbed_model(molecule, "stegmn").double()
+    partners, axes = model.mechanism.regression.partners, model.context.body.torsion_atoms[:, 1:3]
+    assert partners.shape == (model.context.body.n_bonds, 4)
+    for bond, others in enumerate(partners):
+        assert others[0] == bond
+        # Along a chain the nearest bonds are those of the nearest carbons.
+        assert (axes[others].amin(1) - axes[bond].min()).abs().max() <= 3
+    window = random_walk(molecule, 4)
+    turned = random_rotation(1, reflect=True)
+    torch.testing.assert_close(model(window @ turned.T), model(window) @ turned.T)

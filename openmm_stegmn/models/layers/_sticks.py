@@ -18,7 +18,6 @@ class Sticks(nn.Module):
     ``stick``    ``(n_groups,)``         component of each stick
     ``members``  ``(n_components, 2)``   the ends of a stick; an isolated atom twice
     ``group``    ``(n_components,)``     group of a stick; ``n_groups`` for an isolated atom
-    ``share``    ``(n_components, 2)``   masses of the members relative to their sum
     ``forest``                           :class:`~openmm_stegmn.mechanics.KinematicForest`
     ===========  ======================  ====================================================
 
@@ -55,8 +54,14 @@ class Sticks(nn.Module):
         share = forest.masses[self.members]
         isolated = (self.group == len(ends))[:, None]
         share = torch.where(isolated, 0.5, share / share.sum(1, keepdim=True))
-        self.register_buffer("share", share.unsqueeze(-1))
-        self.register_buffer("_moves", forest._moves[forest.root].double())
+        share = share.unsqueeze(-1)
+        # Not picked and converted in each call
+        for name, values in (("members", share), ("ends", share[stick])):
+            self.register_buffer(f"_{name}_double", values, persistent=False)
+            self.register_buffer(f"_{name}_single", values.float(), persistent=False)
+        moves = forest._moves[forest.root]
+        self.all_move = bool(moves.all())
+        self.register_buffer("_moves", moves.double())
 
     def _apply(self, fn, recurse=True):
         # `model.float()` must not round masses: follow to devices only.
@@ -66,20 +71,24 @@ class Sticks(nn.Module):
         """Rows of ``(..., n, F)`` that a table of numbers names."""
         return values.index_select(-2, table.flatten()).unflatten(-2, table.shape)
 
+    def _share_of(self, name, x):
+        if x.dtype == torch.float32:
+            return getattr(self, f"_{name}_single")
+        return getattr(self, f"_{name}_double").to(x.dtype)
+
     def centres(self, x: Tensor) -> Tensor:
         """Centres of mass, ``(..., n_components, 3)``."""
-        return (self.pick(x, self.members) * self.share.to(x.dtype)).sum(-2)
+        return (self.pick(x, self.members) * self._share_of("members", x)).sum(-2)
 
     def arms(self, x: Tensor) -> Tensor:
         """The ends of each stick relative to its centre of mass, ``(..., n_groups, 2, 3)``."""
         ends = self.pick(x, self.ends)
-        share = self.share[self.stick].to(x.dtype)
-        return ends - (ends * share).sum(-2, keepdim=True)
+        return ends - (ends * self._share_of("ends", x)).sum(-2, keepdim=True)
 
     def velocities(self, x: Tensor, v: Tensor):
         """As those of :class:`~openmm_stegmn.mechanics.KinematicForest`."""
         arms, change = self.arms(x), self.arms(v)
-        share = self.share[self.stick].to(x.dtype)
+        share = self._share_of("ends", x)
         moment = (share * torch.linalg.cross(arms, change)).sum(-2)
         inertia = (share * arms.square()).sum((-2, -1))
         return self.centres(v), moment / inertia.unsqueeze(-1)
@@ -105,7 +114,9 @@ class Sticks(nn.Module):
         """
         of, centres = self.forest.component, self.centres(x)
         arms = (x - centres.index_select(-2, of)).unsqueeze(-1)
-        moved = centres + self._moves.to(x.dtype) * translation
+        if not self.all_move:
+            translation = self._moves.to(x.dtype) * translation
+        moved = centres + translation
         turned = rotation.index_select(-3, of) @ arms
         return turned.squeeze(-1) + moved.index_select(-2, of)
 

@@ -3,7 +3,7 @@
 import torch
 from molecules import alkane, random_walk
 
-from openmm_stegmn.models.layers import ElasticRegression
+from openmm_stegmn.models.layers import ElasticRegression, _elastic_regression
 
 
 def everyone(n):
@@ -59,3 +59,16 @@ def test_one_window_is_enough_to_run():
     regression = ElasticRegression(everyone(4), 4).double()
     regression.fit(window, target)
     assert torch.isfinite(regression(window)).all()
+
+
+def test_of_many_atoms_only_near_positions_count(monkeypatch):
+    """With all others for neighbours the features are the same, and so are predictions."""
+    window, target = windows()
+    whole = ElasticRegression(everyone(4), 4).double()
+    monkeypatch.setattr(_elastic_regression, "ALL_POSITIONS", 1)
+    near = ElasticRegression(everyone(4), 4).double()
+    for regression in (whole, near):
+        regression.fit(window, target)
+    torch.testing.assert_close(near(window), whole(window), atol=1e-6, rtol=0)
+    fewer = ElasticRegression(everyone(4)[:, :2], 4)
+    assert fewer.position_weights.shape == (4, 4, 3)

@@ -9,6 +9,7 @@ from openmm_stegmn.models.layers import (
     BondAttention,
     LagRegression,
     Perceptron,
+    _bonds,
     _nearest,
     _regression,
     axial_torque,
@@ -161,3 +162,28 @@ def test_few_windows_of_noise_predict_next_to_nothing():
     regression.fit(past, step)
     unseen = draw(40, 3, 60, seed=2).double()
     assert regression(unseen).square().mean() < 0.2 * step.square().mean()
+
+
+@pytest.mark.parametrize("ridge", [None, 1e-8])
+def test_coordinates_coupled_to_some_others(ridge):
+    past, step = draw(300, 3, 5).double(), draw(300, 5, seed=1).double()
+    every = torch.stack([torch.arange(5).roll(-i) for i in range(5)])
+    whole = LagRegression(5, 4, coupled=True, ridge=ridge).double()
+    some = LagRegression(5, 4, coupled=True, ridge=ridge, partners=every).double()
+    for regression in (whole, some):
+        regression.fit(past, step)
+    torch.testing.assert_close(some(past), whole(past), atol=1e-6, rtol=0)
+    fewer = LagRegression(5, 4, coupled=True, ridge=ridge, partners=every[:, :2]).double()
+    fewer.fit(past, step)
+    changed = past.clone()
+    changed[:, :, 3] += 1
+    assert (fewer(changed) != fewer(past)).any(0).tolist() == [False, False, True, True, False]
+
+
+def test_attention_of_many_bonds_in_parts(monkeypatch):
+    torch.manual_seed(0)
+    attention, even, odd = BondAttention(8, 3, 2), draw(2, 11, 8), draw(2, 11, 3, seed=1)
+    whole = attention(even, odd)
+    monkeypatch.setattr(_bonds, "_SCORES", 50)
+    for part, expected in zip(attention(even, odd), whole, strict=True):
+        torch.testing.assert_close(part, expected)
