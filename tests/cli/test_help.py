@@ -16,8 +16,18 @@ def test_help_lists_the_commands():
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys, openmm_stegmn.cli; print({'torch', 'openmm', 'h5py'} & set(sys.modules))"
+    assert not imported("openmm_stegmn.cli", {"torch", "openmm", "h5py"})
+
+
+def test_runs_import_nothing_that_they_do_without():
+    needless = {"MDAnalysis", "deeptime", "lightning", "matplotlib", "openmmtools"}
+    assert not imported("openmm_stegmn.runs", needless)
+
+
+def imported(module, names):
+    """Which of some modules a new process has after it imported one."""
+    code = f"import sys, {module}; print(*({names} & set(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "set()"
+    return result.stdout.split()
