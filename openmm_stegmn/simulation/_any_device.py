@@ -23,7 +23,7 @@ class _Located(nn.Module):
 
 
 def trace_for_any_device(call: nn.Module, inputs: tuple) -> torch.jit.ScriptModule:
-    """Trace a module on the CPU, for every device.
+    """Trace a module on the CPU, for every device, and to be loaded by whatever runs it.
 
     Parameters
     ----------
@@ -31,6 +31,16 @@ def trace_for_any_device(call: nn.Module, inputs: tuple) -> torch.jit.ScriptModu
     inputs : tuple of Tensor
         Of any numbers: what the module does must not depend on them.
     """
+    written = io.BytesIO()
+    torch.jit.save(trace_without_device(call, inputs), written)
+    # As a TorchForce does before it runs it. Only then is an error told: what inlining remembers of
+    # submodules crashes torch when it looks for where one came from.
+    written.seek(0)
+    return torch.jit.load(written)
+
+
+def trace_without_device(call: nn.Module, inputs: tuple) -> torch.jit.ScriptModule:
+    """The same, as long as it is only moved: its errors must not be looked at."""
     traced = torch.jit.trace(_Located(call), inputs, check_trace=False)
     graph = traced.graph
     # One graph in place of those of all submodules, which have no buffer to ask
@@ -48,9 +58,4 @@ def trace_for_any_device(call: nn.Module, inputs: tuple) -> torch.jit.ScriptModu
     graph.prependNode(here)
     for value in fixed:
         value.replaceAllUsesWith(device.output())
-    # As a TorchForce does before it runs it. Only then is an error told: what inlining remembers of
-    # submodules crashes torch when it looks for where one came from.
-    written = io.BytesIO()
-    torch.jit.save(traced, written)
-    written.seek(0)
-    return torch.jit.load(written)
+    return traced

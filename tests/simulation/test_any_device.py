@@ -1,14 +1,14 @@
 """Traced models run where they are moved to: the meta device, which mixes with no other, stands for
 a GPU."""
 
-import io
+import copy
 
 import pytest
 import torch
 from alanine import peptide, spec_for
 
 from openmm_stegmn.models import MODELS, build_model, load_model
-from openmm_stegmn.simulation._any_device import trace_for_any_device
+from openmm_stegmn.simulation._any_device import trace_for_any_device, trace_without_device
 from openmm_stegmn.simulation._jump_bridge import JumpCall
 from openmm_stegmn.simulation._move_bridge import TrialsCall
 from openmm_stegmn.simulation._switch_bridge import DensityCall, DrawCall
@@ -42,17 +42,10 @@ def check(model, *calls):
             _tuple(traced(*given)), _tuple(call(model)(*given)), strict=True
         ):
             torch.testing.assert_close(found, expected)
-        elsewhere = on_meta(traced)
+        # moving takes the weights along
+        elsewhere = trace_without_device(call(copy.deepcopy(model)), given).to("meta")
         for found in _tuple(elsewhere(*(x.to("meta") for x in given))):
             assert found.device.type == "meta"
-
-
-def on_meta(traced):
-    """As a TorchForce loads it on a GPU."""
-    written = io.BytesIO()
-    torch.jit.save(traced, written)
-    written.seek(0)
-    return torch.jit.load(written, map_location="meta")
 
 
 def _tuple(found):
@@ -88,6 +81,6 @@ def test_a_plain_trace_stays_where_it_was_made():
     topology, system, _ = peptide()
     model = build_model(spec_for(topology, system)).eval().requires_grad_(False)
     given = torch.randn(3, 22, 3), torch.randn(22, 3).double(), torch.zeros(0).double()
-    traced = on_meta(torch.jit.trace(JumpCall(model), given, check_trace=False))
+    traced = torch.jit.trace(JumpCall(model), given, check_trace=False).to("meta")
     with pytest.raises((RuntimeError, NotImplementedError)):
         traced(*(x.to("meta") for x in given))

@@ -25,8 +25,8 @@ def fourier_basis(frames: int, modes: int, like: Tensor) -> Tensor:
     apart = (frame[:, None] - frame).reshape(-1, 1)
     # Whole turns are left out before cosines are taken: no digits are lost to them.
     angle = (apart * number % frames).to(like.dtype) * (2 * math.pi / frames)
-    # Of both signs, of one that is its own conjugate, or not there at all. Numbers of a trace have no
-    # dtype of their own until it is written to a file; these are never mixed with tensors of bool.
+    # Of both signs, its own conjugate, or not there at all. Numbers are not mixed with bools: those
+    # of a trace change their dtype when it is written to a file.
     signs = (2 * number < frames).long() + (2 * number <= frames).long() - (number == 0).long()
     share = signs.to(like.dtype) / frames
     return torch.cat([share * torch.cos(angle), -share * torch.sin(angle)], -1)
