@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 
 import torch
-from _matrix_systems import TEMPERATURE, Case, build, read_from
+from _matrix_systems import TEMPERATURE, Case, build
 from openmm import LangevinMiddleIntegrator, app, unit
 
 from openmm_stegmn import STEGMNPropagator, load_model
@@ -41,7 +41,6 @@ COLUMNS = (
 def main():
     """Time each case and print a line for it."""
     options = parse()
-    read_from(options.folder)
     records = []
     print("| system | platform | back-end | threads | " + " (ms) | ".join(COLUMNS) + " |")
     print("| --- | --- | --- | ---" + " | ---:" * len(COLUMNS) + " |")
@@ -66,10 +65,10 @@ def line(still, run):
     return "| " + " | ".join([*where, *(f"{value:.3g}" for value in values)]) + " |"
 
 
-def model_of(system, kind):
+def model_of(system, kind, folder):
     """A system and a model for it."""
     if system != PACKAGED:
-        case = build(system)
+        case = build(system, folder)
     else:
         made = build_system()
         case = Case(made.topology, made.system, made.positions, made.n_atoms, STEP)
@@ -88,7 +87,7 @@ def model_of(system, kind):
 
 def measure(system, kind, backend, options):
     """Medians of one run."""
-    case, model = model_of(system, kind)
+    case, model = model_of(system, kind, options.folder)
     platform = choose_platform(options.platform, case.system)
     propagator = STEGMNPropagator(
         case.system,
