@@ -174,10 +174,15 @@ def _reason(error):
 
 
 def _most_expensive(profile, on_gpu):
-    """Name, how often and ms a call of the operations that take most of the device's time."""
+    """Of the operations that take most of the device's time: name, calls, ms of all, share."""
     events = profile.key_averages()
     if on_gpu:
-        events = [event for event in events if event.device_type != DeviceType.CPU]
+        # A stretch with a name, such as a step of the optimiser, is the kernels in it once more.
+        events = [
+            event
+            for event in events
+            if event.device_type != DeviceType.CPU and not event.is_user_annotation
+        ]
     field = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     events = sorted(events, key=lambda event: getattr(event, field), reverse=True)
     total = sum(getattr(event, field) for event in events)

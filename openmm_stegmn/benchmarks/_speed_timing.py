@@ -1,5 +1,6 @@
 """How long something takes, and how much memory."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -84,6 +85,8 @@ class GPUMemory:
     def __enter__(self):
         if self.device == "cuda":
             torch.cuda.init()  # there is nothing to reset before
+            # Trainers are parts of cycles, and with them the memory of what they have captured.
+            gc.collect()
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         return self

@@ -2,14 +2,16 @@
 
 import dataclasses
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.autograd import DeviceType
 
 from openmm_stegmn.benchmarks import SpeedRecord, SpeedSettings, draw_scaling, speed_tables
 from openmm_stegmn.benchmarks._speed_cases import SpeedCase
 from openmm_stegmn.benchmarks._speed_floors import Work, bandwidth_at, floor_ms, one_by_one_ms
-from openmm_stegmn.benchmarks._speed_jobs import InferenceJob, SpeedJob
+from openmm_stegmn.benchmarks._speed_jobs import InferenceJob, SpeedJob, _most_expensive
 from openmm_stegmn.benchmarks._speed_modes import inference, time_training, training_step
 from openmm_stegmn.benchmarks._speed_precision import PrecisionJob
 from openmm_stegmn.benchmarks._speed_process import FreshJob
@@ -213,3 +215,20 @@ def test_figure_of_what_was_measured(tmp_path):
     assert first.startswith(b"<?xml") and b"</svg>" in first
     draw_scaling(records[::-1], path)
     assert path.read_bytes() == first
+
+
+def test_profile_of_a_gpu_counts_kernels_once():
+    def event(key, device, ms, named=False):
+        return SimpleNamespace(
+            key=key, count=5, device_type=device, is_user_annotation=named,
+            self_device_time_total=5000 * ms,
+        )  # fmt: skip
+
+    events = [
+        event("product", DeviceType.CUDA, 3), event("sum", DeviceType.CUDA, 1),
+        event("step", DeviceType.CUDA, 4, named=True), event("launch", DeviceType.CPU, 8),
+    ]  # fmt: skip
+    found = _most_expensive(SimpleNamespace(key_averages=lambda: events), on_gpu=True)
+    assert [each["name"] for each in found] == ["product", "sum"]
+    assert [each["ms"] for each in found] == [3, 1]
+    assert [each["share"] for each in found] == [0.75, 0.25]
