@@ -136,9 +136,12 @@ def simulate_replica(
     context = langevin_context(xml, seed, **dynamics)
     integrator = context.getIntegrator()
     frames = np.empty((n_frames, len(positions), 3), np.float32)
-    velocities, stored = [], None if unfinished is None else UnfinishedReplica(unfinished)
-    if stored is not None and velocities_every is not None:
-        raise ValueError("an unfinished replica keeps no velocities: leave one of both out")
+    velocities, stored = [], None
+    if unfinished is not None:
+        if velocities_every is not None:
+            raise ValueError("an unfinished replica keeps no velocities: leave one of both out")
+        start = np.asarray(positions, float).tobytes()
+        stored = UnfinishedReplica(unfinished, repr((steps, equilibration)).encode() + start)
     first = 0 if stored is None else stored.load(context, frames)
     if first == 0:
         context.setPositions(positions)

@@ -16,17 +16,19 @@ _EVERY = 30.0
 class UnfinishedReplica:
     """File of the frames of a replica so far, and of the state that it goes on from.
 
-    A file that is damaged, or of another version of OpenMM, another platform or another system,
-    counts as none: the replica begins anew.
+    A file that is damaged, or of another version of OpenMM, another platform, another system or
+    other settings, counts as none: the replica begins anew.
 
     Parameters
     ----------
     path : path-like
         Ends in ``.npz``.
+    settings : bytes
+        What beside the context and the number of frames the replica depends on.
     """
 
-    def __init__(self, path):
-        self.path = Path(path)
+    def __init__(self, path, settings: bytes):
+        self.path, self._settings = Path(path), settings
         self._due = time.monotonic() + _EVERY
 
     def load(self, context: openmm.Context, frames: np.ndarray) -> int:
@@ -40,7 +42,7 @@ class UnfinishedReplica:
         except (OSError, KeyError, *DAMAGED):
             return 0
         fits = found.shape[1:] == frames.shape[1:] and len(found) <= len(frames)
-        if made_by != _made_by(context) or not fits:
+        if made_by != self._made_by(context) or not fits:
             return 0
         context.loadCheckpoint(state)
         frames[: len(found)] = found
@@ -51,14 +53,12 @@ class UnfinishedReplica:
         if time.monotonic() < self._due:
             return
         state = np.frombuffer(context.createCheckpoint(), np.uint8)
-        arrays = {"frames": frames, "checkpoint": state, "made_by": _made_by(context)}
+        arrays = {"frames": frames, "checkpoint": state, "made_by": self._made_by(context)}
         write_archive(self.path, arrays)
         self._due = time.monotonic() + _EVERY
 
-
-def _made_by(context):
-    """What a checkpoint can be loaded by: the version, the platform, the system, the integrator."""
-    parts = (context.getSystem(), context.getIntegrator())
-    text = "".join(openmm.XmlSerializer.serialize(part) for part in parts)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return f"{openmm.__version__} {context.getPlatform().getName()} {digest}"
+    def _made_by(self, context):
+        parts = (context.getSystem(), context.getIntegrator())
+        text = "".join(openmm.XmlSerializer.serialize(part) for part in parts)
+        digest = hashlib.sha256(text.encode() + self._settings).hexdigest()
+        return f"{openmm.__version__} {context.getPlatform().getName()} {digest}"

@@ -81,8 +81,7 @@ class NearPairs(nn.Module):
         Filled up with the atom itself.
         """
         first, second = self.atoms[(self.hops[:-1] <= hops) & (self.hops[:-1] > 0)].unbind(1)
-        count = torch.bincount(first, minlength=self.n_atoms)
-        rank = torch.arange(len(first)) - (count.cumsum(0) - count)[first]
+        count, rank = _ranks(first, self.n_atoms)
         table = torch.arange(self.n_atoms)[:, None].repeat(1, int(count.max()))
         table[first, rank] = second
         return table
@@ -95,9 +94,7 @@ class NearPairs(nn.Module):
         width = min(most, self.n_atoms - 1)
         first, second = self.atoms.unbind(1)
         order = (first * (self.MAX_HOPS + 1) + self.hops[:-1]).argsort(stable=True)
-        count = torch.bincount(first, minlength=self.n_atoms)
-        start = count.cumsum(0) - count
-        rank = torch.arange(len(order)) - start[first]
+        count, rank = _ranks(first, self.n_atoms)
         # The first of each row is the atom itself.
         chosen = (rank > 0) & (rank <= width)
         nearest = torch.zeros(self.n_atoms, width, dtype=torch.long)
@@ -111,6 +108,12 @@ class NearPairs(nn.Module):
         filled = far.gather(1, place.clamp_min(0))
         nearest[short] = torch.where(place < 0, nearest[short], filled)
         return nearest
+
+
+def _ranks(first, n_atoms):
+    """Pairs of each first atom, in whose order they are, and which of them each pair is."""
+    count = torch.bincount(first, minlength=n_atoms)
+    return count, torch.arange(len(first)) - (count.cumsum(0) - count)[first]
 
 
 def _with(values, last):

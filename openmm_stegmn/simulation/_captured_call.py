@@ -9,6 +9,7 @@ import warnings
 import torch
 from torch import nn
 
+# Evaluations before capture: the first ones make what libraries keep, which no graph may hold.
 WARM_UP = 3
 
 

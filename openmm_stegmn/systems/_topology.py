@@ -5,11 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-import MDAnalysis as mda
 import numpy as np
-from MDAnalysis.exceptions import NoDataError
-from MDAnalysis.guesser.default_guesser import DefaultGuesser
-from MDAnalysis.lib.mdamath import triclinic_vectors
 from openmm import app, unit
 
 from ..units import to_nm
@@ -38,6 +34,9 @@ def read_topology(path: Path) -> tuple[app.Topology, np.ndarray | None, np.ndarr
     SetupError
         If the file is missing, MDAnalysis cannot read it, or it has no names or no bonds.
     """
+    import MDAnalysis as mda  # half a second, which runs do without
+    from MDAnalysis.lib.mdamath import triclinic_vectors
+
     if not path.is_file():
         raise SetupError(f"topology {path}: no such file")
     try:
@@ -46,7 +45,7 @@ def read_topology(path: Path) -> tuple[app.Topology, np.ndarray | None, np.ndarr
             universe = mda.Universe(str(path), to_guess=())
             atoms = universe.atoms
             names, bonds = atoms.names, getattr(atoms, "bonds", None)
-    except NoDataError as error:
+    except mda.NoDataError as error:
         raise SetupError(f"topology {path}: has no names of atoms") from error
     except Exception as error:  # each parser raises what it likes
         raise SetupError(
@@ -74,6 +73,9 @@ def read_topology(path: Path) -> tuple[app.Topology, np.ndarray | None, np.ndarr
 
 def elements_of(atoms) -> np.ndarray:
     """Symbol of each atom of an ``AtomGroup``: as the topology says, else guessed from its name."""
+    from MDAnalysis import NoDataError
+    from MDAnalysis.guesser.default_guesser import DefaultGuesser
+
     try:
         elements = np.array(atoms.elements, dtype=object)
     except NoDataError:

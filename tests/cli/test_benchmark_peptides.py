@@ -89,5 +89,5 @@ def test_bad_options(invoke, tmp_path, changes, found):
 
 def test_trajectories_with_other_settings(invoke):
     invoke("--generate-only")
-    assert_refused(invoke(length=6), "replica-000.npz", "length 5.0 (now 6.0)", "--data")
+    assert_refused(invoke(length=6), "replica-000.npz", "length 5.0 (now 6.0)", "another folder")
     assert_refused(invoke(intervals="1"), "none after 1 ps")

@@ -18,11 +18,9 @@ def molecule():
     return build_system()
 
 
-def replica(molecule, n_frames=8, seed=3, **options):
-    xml = openmm.XmlSerializer.serialize(molecule.system)
-    return simulate_replica(
-        xml, molecule.positions, n_frames, 5, seed, **DYNAMICS, **options
-    )[0]  # fmt: skip
+def replica(molecule, n_frames=8, seed=3, steps=5, shift=0.0, **options):
+    xml, start = openmm.XmlSerializer.serialize(molecule.system), molecule.positions + shift
+    return simulate_replica(xml, start, n_frames, steps, seed, **DYNAMICS | options)[0]
 
 
 @pytest.fixture
@@ -52,12 +50,17 @@ def test_goes_on_where_it_was_stopped(molecule, stopped, monkeypatch):
     assert not stopped.exists()
 
 
-def test_begins_anew_from_what_is_none_of_its_own(molecule, stopped):
-    """Another seed is another replica; a damaged file is none."""
-    whole = stopped.read_bytes()
+@pytest.mark.parametrize(
+    "changes", [{"seed": 4}, {"steps": 6}, {"equilibration": 0.06}, {"shift": 0.1}], ids=str
+)
+def test_begins_anew_from_what_is_none_of_its_own(molecule, stopped, changes):
     np.testing.assert_array_equal(
-        replica(molecule, seed=4, unfinished=stopped), replica(molecule, seed=4)
+        replica(molecule, unfinished=stopped, **changes), replica(molecule, **changes)
     )
+
+
+def test_begins_anew_from_a_damaged_file(molecule, stopped):
+    whole = stopped.read_bytes()
     stopped.write_bytes(whole[: len(whole) // 2])
     np.testing.assert_array_equal(replica(molecule, unfinished=stopped), replica(molecule))
 
