@@ -34,8 +34,9 @@ class ChargedSurroundings(Surroundings):
 class JointSurroundings(Surroundings):
     """Joints of a skeleton: speeds and heights over 10; joints up to two bones away.
 
-    Edges have the number of bones as one of two, and the relative square distance. Heights say where up is:
-    with them a network is equivariant about the vertical axis only, whatever it is by itself.
+    Edges have the number of bones as one of two, and the relative square distance. Heights say
+    where up is: with them a network is equivariant about the vertical axis only, whatever it is by
+    itself.
 
     Parameters
     ----------

@@ -140,7 +140,9 @@ class EGHN(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The frame after un-pooling."""
-        return self.hierarchy(x, v, self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances))
+        return self.hierarchy(
+            x, v, self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
+        )
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """The cut loss."""
