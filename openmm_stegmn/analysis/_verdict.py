@@ -83,7 +83,7 @@ def _first(analysis):
         jumped = _outside(analysis, JUMPED, PHYSICAL)
         if jumped:
             text += f"; frames made by jumps differ from its physical ones in {_list(jumped)}"
-    if left == JUMPED and not analysis.frames.exact:
+    if left in (ALL, JUMPED) and not analysis.frames.exact:
         biased = _biased_basins(analysis)
         if biased:
             text += f"; and the legs themselves say that the whole is biased: {'; '.join(biased)}"
@@ -104,8 +104,8 @@ def _biased_basins(analysis):
             (raw, raw_low, raw_high), (_, low, high) = row["raw"], row["corrected"]
             if raw_low > high or raw_high < low:
                 found.append(
-                    f"{row['name']} of {each.name} has {100 * raw:.0f} % of the frames, and should "
-                    f"have {100 * low:.0f} to {100 * high:.0f} %"
+                    f"{row['name']} of {each.name} has {100 * raw:.0f} % of the frames, and "
+                    f"{100 * low:.0f} to {100 * high:.0f} % by the Markov model of the legs"
                 )
     return found
 

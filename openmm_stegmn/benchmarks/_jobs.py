@@ -66,7 +66,9 @@ def make_records(
     RecordsError
         If the file holds a record made with other settings; before any job runs.
     Exception
-        The first of a job. It ends the others; records made so far are in the file.
+        The first of a job, when all others are done: trainings go on for hours, and one that
+        diverges is no reason to lose them. With Ctrl-C all end; records made so far are in the
+        file.
     """
     report = progress or (lambda *_: None)
     records, todo = {}, {}
@@ -83,13 +85,19 @@ def make_records(
 
     tell()
     processes = min(processes, len(todo))
+    failures = []
     with contextlib.closing(_run(list(todo.values()), processes)) as made:
         for record in made:
+            if isinstance(record, Exception):
+                failures.append(record)
+                continue
             record = replace(record, details=record.details | {"processes": processes})
             file.add(record)
             records[record.key] = record
             del todo[record.key]
             tell()
+    if failures:
+        raise failures[0]
     return list(records.values())
 
 
@@ -104,11 +112,11 @@ def visible_devices() -> list[str]:
     return [str(n) for n in range(count)] if names is None else names.split(",")[:count]
 
 
-def _run(jobs, processes) -> Iterator[Record]:
-    """Records as they are made."""
+def _run(jobs, processes) -> Iterator[Record | Exception]:
+    """Records as they are made, or why they are not."""
     if processes < 2:
         for job in jobs:
-            yield job.run()
+            yield _made(job)
         return
     # spawn: torch and CUDA have threads and state of their own, which a forked process must not
     # inherit.
@@ -141,5 +149,12 @@ def start_worker(started, devices, log_level):
     warnings.simplefilter("ignore", FutureWarning)
 
 
-def _run_pickled(job: bytes) -> Record:
-    return pickle.loads(job).run()
+def _run_pickled(job: bytes) -> Record | Exception:
+    return _made(pickle.loads(job))
+
+
+def _made(job):
+    try:
+        return job.run()
+    except Exception as error:
+        return error

@@ -86,6 +86,8 @@ class StateProtocol:
     """Of :class:`~openmm_stegmn.training.StateTrainingConfig`."""
     clusters: int = 5
     """Of EGHN and EGHNO."""
+    relative_distances: bool = True
+    """See :class:`~openmm_stegmn.models.networks.StateNetwork`; of edges' features too."""
 
 
 PROTOCOLS = {
@@ -95,7 +97,7 @@ PROTOCOLS = {
             *_TO_STATE, "egnn-tb", "eghn", "egno", "egno-l", "egno-t2t", "egno-none", "egno-h",
             "egno-xv", "egno-hx", "eghno",
         ),
-        {},
+        {}, relative_distances=False,
     ),
     "mocap": StateProtocol(
         6, 128, 5, _ALL,
@@ -133,6 +135,8 @@ def network_options(source, name: str, frames: int) -> dict:
     """
     model, protocol = STATE_MODELS[name], PROTOCOLS[source.benchmark]
     options = {"layers": protocol.layers, "hidden": protocol.hidden, **model.options}
+    if protocol.relative_distances:
+        options["relative_distances"] = True
     if model.cls.gives_trajectory:
         options["horizon"] = frames
     if model.trajectory:

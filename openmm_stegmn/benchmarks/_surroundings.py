@@ -34,8 +34,9 @@ class ChargedSurroundings(Surroundings):
 class JointSurroundings(Surroundings):
     """Joints of a skeleton: speeds and heights over 10; joints up to two bones away.
 
-    Edges have the number of bones as one of two, and the square distance. Heights say where up is:
-    with them a network is equivariant about the vertical axis only, whatever it is by itself.
+    Edges have the number of bones as one of two, and the relative square distance. Heights say
+    where up is: with them a network is equivariant about the vertical axis only, whatever it is by
+    itself.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ class JointSurroundings(Surroundings):
 class MoleculeSurroundings(Surroundings):
     """Atoms of a molecule: speeds and atomic numbers; atoms up to two bonds away.
 
-    Edges have the number of bonds as one of two, both atomic numbers, and the square distance.
-    Atomic numbers are relative to the largest.
+    Edges have the number of bonds as one of two, both atomic numbers, and the relative square
+    distance. Atomic numbers are relative to the largest.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class MoleculeSurroundings(Surroundings):
 
 
 class ProteinSurroundings(Surroundings):
-    """Atoms of a protein: speeds and charges; atoms within a radius, with distances and squares.
+    """Atoms of a protein: speeds and charges; atoms within a radius, with relative distances.
 
     Charges are relative to the largest.
 
@@ -150,10 +151,14 @@ def _registered(module):
 
 
 def _squares(graph, x):
-    """Square distances along edges, ``(B, N, K, 1)``."""
+    """Square distances along edges ``(B, N, K, 1)``, relative to their mean."""
     batch = torch.arange(len(x), device=x.device)[:, None, None]
     others = x[batch, graph.table.expand((len(x),) + graph.table.shape[-2:])]
-    return (x.unsqueeze(2) - others).square().sum(-1, keepdim=True)
+    squares = (x.unsqueeze(2) - others).square().sum(-1, keepdim=True)
+    present = graph.present.unsqueeze(-1).to(x.dtype)
+    size = (present * squares).sum((1, 2), keepdim=True)
+    count = present.expand(squares.shape).sum((1, 2), keepdim=True)
+    return squares * (count / size.clamp_min(1e-12))
 
 
 def _with_squares(graph, x):

@@ -1,11 +1,10 @@
 """Best superposition of one configuration on another, differentiable and finite everywhere."""
 
-import warnings
-
 import torch
 from torch import Tensor
 
 from ._rotations import rotation_matrix
+from ._scripted import scripted
 
 
 def best_rotation(mobile: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -100,15 +99,7 @@ def _from_quaternion(q: Tensor) -> Tensor:
     return torch.stack(rows, -1).unflatten(-1, [3, 3])
 
 
-def _script(function):
-    with warnings.catch_warnings():
-        # TorchScript is deprecated, but it is what a TorchForce takes.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.script(function)
-
-
-# Scripted, so that what is traced on the CPU still chooses where it runs.
-@_script
+@scripted
 def _maximiser(covariance: Tensor) -> Tensor:
     """Rotation that maximises the trace of Rᵀ C, of double precision and finite."""
     if not covariance.is_cuda:

@@ -102,11 +102,10 @@ class JumpTask(lightning.LightningModule, ABC):
     def bytes_of_window(self) -> int:
         """What a window takes in training, for its gradients, on the device of the model."""
         device, state = self.model.context.masses.device, {}
+        windows = self.windows.to(device)
         # A loss may draw random numbers.
         self.on_save_checkpoint(state)
-        found = bytes_of_window(
-            lambda index: self.loss(*(x.to(device) for x in self.example(self.windows, index)))
-        )
+        found = bytes_of_window(lambda index: self.loss(*self.example(windows, index.to(device))))
         self.on_load_checkpoint(state)
         return found
 

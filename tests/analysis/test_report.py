@@ -182,5 +182,5 @@ def test_bias_is_told_of_without_a_reference(biased):
     first = summary_sentences(dataclasses.replace(alone, free_energies=[basins]))[0]
     assert first.endswith(
         "and the legs themselves say that the whole is biased: αR of ALA 2 has 80 % of the frames, "
-        "and should have 20 to 60 %."
+        "and 20 to 60 % by the Markov model of the legs."
     )

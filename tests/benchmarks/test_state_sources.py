@@ -127,8 +127,10 @@ def test_surroundings_of_joints_tell_the_height():
         )
         if there
     }
-    assert edges[0, 1] == [1, 0, 25] and edges[0, 2] == [0, 1, 225]
-    assert (0, 3) not in edges and edges[3, 1] == [0, 1, 900]
+    mean = (25 + 100 + 400 + 225 + 900) / 5
+    assert edges[0, 1] == pytest.approx([1, 0, 25 / mean])
+    assert edges[0, 2] == pytest.approx([0, 1, 225 / mean])
+    assert (0, 3) not in edges and edges[3, 1] == pytest.approx([0, 1, 900 / mean])
 
 
 def test_molecules_have_no_frame_in_two_parts():
@@ -224,7 +226,8 @@ def test_surroundings_of_proteins():
     assert features[0, :, 1] == pytest.approx([-2, 0.5, 1])
     assert graph.present.tolist() == [[[True, False], [True, False], [False, False]]]
     assert graph.table[0, 0, 0] == 1 and graph.table[0, 1, 0] == 0
-    assert graph.features[0, 0, 0].tolist() == pytest.approx([1.5, 2.25])
+    # there is one distance, and it is the mean
+    assert graph.features[0, 0, 0].tolist() == pytest.approx([1, 1])
 
 
 def test_most_neighbours():

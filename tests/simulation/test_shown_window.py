@@ -28,8 +28,13 @@ WEIGHTS = np.random.default_rng(0).normal(size=(HISTORY, 22, 3)) / 20
 class Told(KnownJump):
     """Shifts the molecule by an amount that tells every coordinate of the window."""
 
+    def __init__(self, spec):
+        super().__init__(spec)
+        # a buffer, which goes where the module goes
+        self.register_buffer("told_by", torch.from_numpy(WEIGHTS))
+
     def jump(self, window, base):
-        shift = (window.to(base) * torch.from_numpy(WEIGHTS)).sum((0, 1))
+        shift = (window.to(base) * self.told_by).sum((0, 1))
         return base + shift, self.rotation.expand(base.shape[0], 3, 3)
 
 

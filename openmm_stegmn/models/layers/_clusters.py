@@ -55,7 +55,7 @@ class SoftClusters:
     """
 
     def __init__(self, shares: Tensor, edges: Edges):
-        self.shares = shares
+        self.shares, self.relative = shares, edges.relative
         self.weights = shares / shares.sum(2, keepdim=True).clamp_min(1e-6)
         #: Edges from cluster to cluster :math:`S^T A S`, ``(B, P, C, C)``
         self.adjacency = shares.transpose(-1, -2) @ edges.sum(edges.others(shares))
@@ -72,7 +72,8 @@ class SoftClusters:
         """The complete graph of clusters; of each edge, its share of the edges that leave."""
         leaving = self.adjacency.sum(-1, keepdim=True).clamp_min(1e-6)
         graph = complete_graph((self.adjacency / leaving).unsqueeze(-1))
-        return Edges(graph._replace(table=graph.table[:, 0], present=graph.present[:, 0]))
+        graph = graph._replace(table=graph.table[:, 0], present=graph.present[:, 0])
+        return Edges(graph, self.relative)
 
     def cut_loss(self) -> Tensor:
         r""":math:`‖\mathrm{normalise}(S^T A S) - I‖`, small where edges stay in their cluster."""

@@ -15,9 +15,12 @@ class Edges:
     ----------
     graph : ParticleGraph
         ``(B, N, K)``; its features may have frames of their own, ``(B, P, N, K, A)``.
+    relative : bool
+        Whether messages are told of square distances relative to their mean in the frame.
     """
 
-    def __init__(self, graph: ParticleGraph):
+    def __init__(self, graph: ParticleGraph, relative: bool = False):
+        self.relative = relative
         features = graph.features
         self.table = graph.table
         self.features = features if features.dim() == 5 else features.unsqueeze(1)
@@ -31,6 +34,13 @@ class Edges:
     def mean(self, values: Tensor) -> Tensor:
         """Over neighbours; zero for a node that has none."""
         return (self.share * values).sum(3)
+
+    def told(self, square: Tensor) -> Tensor:
+        """What messages are told of square distances ``(B, P, N, K, 1)``."""
+        if not self.relative:
+            return square
+        size = (self.present * square).sum((2, 3), keepdim=True)
+        return square * (self.present.sum((2, 3), keepdim=True) / size.clamp_min(1e-12))
 
     def others(self, values: Tensor) -> Tensor:
         """Values of the neighbours, ``(B, P, N, F)`` to ``(B, P, N, K, F)``."""
@@ -59,7 +69,8 @@ class EdgeMessages(nn.Module):
         square = (separation * separation).sum(-1, keepdim=True)
         features = edges.features.expand(square.shape[:-1] + edges.features.shape[-1:])
         inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
-        return separation, self.out(inner + self.edge(torch.cat([square, features], -1)))
+        told = torch.cat([edges.told(square), features], -1)
+        return separation, self.out(inner + self.edge(told))
 
 
 class EGNNLayer(nn.Module):

@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor
 
+from ...mechanics import scripted
+
 # Of up to so many atoms all distances are taken; of more, those to the atoms of near boxes.
 ALL_DISTANCES = 4_096
 # Most atoms of a box, and boxes that are searched for the neighbours of each
@@ -67,9 +69,17 @@ def _among_all(frames, part, own, most):
     return found.indices, found.values
 
 
-def _distances(first, second):
+@scripted
+def _distances(first: Tensor, second: Tensor) -> Tensor:
     # Products of matrices, which it may use instead, leave few digits to distances of near atoms.
-    return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")
+    if not first.is_cuda:
+        return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")
+    # On GPUs that gives each distance a block of threads, and takes more than all the rest.
+    square = torch.zeros_like(first[..., :1])
+    for axis in range(3):
+        apart = first[..., axis].unsqueeze(-1) - second[..., axis].unsqueeze(-2)
+        square = square + apart * apart
+    return square.sqrt()
 
 
 def by_boxes(frame: Tensor, most: int) -> Tensor:

@@ -140,7 +140,9 @@ class EGHN(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The frame after un-pooling."""
-        return self.hierarchy(x, v, self.embed(h).unsqueeze(1), Edges(graph))
+        return self.hierarchy(
+            x, v, self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
+        )
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """The cut loss."""
@@ -175,7 +177,7 @@ class EGHNO(OperatorNetwork):
         x, v, h = self.lift(x, v, h, frames)
         basis = fourier_basis(x.shape[1], self.modes, x)
         temporal = self.temporal_low, self.temporal_high, basis
-        return self.hierarchy(x, v, h, Edges(graph), temporal)
+        return self.hierarchy(x, v, h, Edges(graph, self.relative_distances), temporal)
 
     def take_auxiliary_loss(self) -> Tensor | None:
         """The cut loss."""

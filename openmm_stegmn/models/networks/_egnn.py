@@ -38,7 +38,7 @@ class EGNN(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The frame after all layers."""
-        h, edges = self.embed(h).unsqueeze(1), Edges(graph)
+        h, edges = self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
         for layer in self.layers:
             x, v, h = layer(x, v, h, edges)
         return x, v
@@ -75,7 +75,7 @@ class EGNNSequence(EGNN):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """A frame every so many layers."""
-        h, edges = self.embed(h).unsqueeze(1), Edges(graph)
+        h, edges = self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
         each, frames, velocities = len(self.layers) // self.horizon, [], []
         for number, layer in enumerate(self.layers, 1):
             x, v, h = layer(x, v, h, edges)
@@ -111,7 +111,7 @@ class EGNNBundle(EGNN):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """All frames from the messages of the last layer."""
-        h, edges = self.embed(h).unsqueeze(1), Edges(graph)
+        h, edges = self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
         for layer in self.layers:
             x, v, h = layer(x, v, h, edges)
         separation, message = self.messages(x, h, edges)

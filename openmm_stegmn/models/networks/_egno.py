@@ -174,7 +174,10 @@ class EGNO(OperatorNetwork):
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph, frames=None):
         """The P frames, or as many as asked for."""
         x, v, h = self.lift(x, v, h, frames)
-        basis, edges = fourier_basis(x.shape[1], self.modes, x), Edges(graph)
+        basis, edges = (
+            fourier_basis(x.shape[1], self.modes, x),
+            Edges(graph, self.relative_distances),
+        )
         for temporal, layer in zip(self.temporal, self.layers, strict=True):
             x, v, h = layer(*temporal(x, v, h, basis), edges)
         return x, v

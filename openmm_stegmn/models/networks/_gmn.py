@@ -90,7 +90,7 @@ class GMN(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The frame after all layers; the velocity is the last layer's displacement."""
-        h, edges = self.embed(h).unsqueeze(1), Edges(graph)
+        h, edges = self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
         u, omega = self.forest.velocities(x, v)
         before = x
         for layer in self.layers:

@@ -48,6 +48,10 @@ class StateNetwork(nn.Module, ABC):
         Width of features, and number of layers.
     history, horizon : int
         T and P.
+    relative_distances : bool
+        Whether messages are told of square distances relative to their mean over all edges of a
+        frame. Of large ones, in any unit, a layer that pushes nodes apart makes the next push more,
+        and training ends in infinity.
     """
 
     #: Whether rotations, reflections and translations of the input do the same to the output.
@@ -61,9 +65,10 @@ class StateNetwork(nn.Module, ABC):
 
     def __init__(
         self, node_features: int, edge_features: int, *, hidden: int = 64, layers: int = 4,
-        history: int = 1, horizon: int = 1,
+        history: int = 1, horizon: int = 1, relative_distances: bool = False,
     ):  # fmt: skip
         super().__init__()
+        self.relative_distances = relative_distances
         sizes = {"hidden": hidden, "layers": layers, "history": history, "horizon": horizon}
         for name, size in sizes.items():
             if size < 1:

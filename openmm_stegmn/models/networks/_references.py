@@ -71,7 +71,7 @@ class RadialField(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The frame after all layers."""
-        edges = Edges(graph)
+        edges = Edges(graph, self.relative_distances)
         for layer in self.layers:
             x, v = layer(x, v, edges)
         return x, v
@@ -99,7 +99,7 @@ class MessagePassing(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """Displacements and changes of velocity, read off the features."""
-        edges = Edges(graph)
+        edges = Edges(graph, self.relative_distances)
         h = self.embed(torch.cat([h.unsqueeze(1), x, v], -1))
         for messages, update in zip(self.messages, self.update, strict=True):
             _, message = messages(x, h, edges)

@@ -69,7 +69,7 @@ class SpatioTemporalEGNN(StateNetwork):
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The frames after pooling; their velocities are what separates them."""
         start = x[:, -1:]
-        h, edges = self.embed(h).unsqueeze(1) + self.time, Edges(graph)
+        h, edges = self.embed(h).unsqueeze(1) + self.time, Edges(graph, self.relative_distances)
         for layer, attention in zip(self.layers, self.attention, strict=True):
             x, v, h = layer(x, v, h, edges)
             x, h = attention(x, h)

@@ -100,7 +100,7 @@ class TensorFieldNetwork(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """What the vectors after all layers add to position and velocity."""
-        edges = Edges(graph)
+        edges = Edges(graph, self.relative_distances)
         separation = edges.others(x) - x.unsqueeze(-2)
         length = torch.sqrt((separation * separation).sum(-1, keepdim=True) + _SHORT**2)
         features = edges.features.expand(length.shape[:-1] + edges.features.shape[-1:])

@@ -72,3 +72,17 @@ def test_bonded_atoms_come_before_near_ones():
     first = NeighbourGraph(near, 2, bonded_first=True)(near, frame[None])
     assert first.table[0, 0].tolist() == [1, 2]
     assert first.hops[0, 0].tolist() == [1, 5]
+
+
+def test_relative_distances_have_no_unit():
+    """Of the same shape at any size, on the edges that there are."""
+    generator = torch.Generator().manual_seed(4)
+    graph = radius_graph(torch.randn(7, 3, generator=generator), 1.5, 4, torch.zeros(7, 7, 1))
+    square = torch.rand(1, 2, 7, 4, 1, generator=generator)
+    told = Edges(graph.batched(1), relative=True).told(square)
+    torch.testing.assert_close(
+        Edges(graph.batched(1), relative=True).told(1e4 * square), told, rtol=1e-5, atol=0
+    )
+    means = (told * graph.present[..., None]).sum((2, 3)) / graph.present.sum()
+    torch.testing.assert_close(means, torch.ones_like(means))
+    assert torch.equal(Edges(graph.batched(1)).told(square), square)
