@@ -117,4 +117,5 @@ class JumpBridge(TurningBridge):
             & torch.isfinite(self.rotations).all()
             & (moved.abs().max() < self.largest)
         )
-        return self.window.judge(self.unless(usable)), torch.where(usable, moved, self.nothing)
+        answer = self.window.judge(self.unless(usable))
+        return answer, torch.where(answer < 0.5, moved, self.nothing)

@@ -61,6 +61,7 @@ windows = st.one_of(
 @example(np.zeros((HISTORY, N_ATOMS, 3)))
 @example(np.full((HISTORY, N_ATOMS, 3), np.nan))
 @example(np.full((HISTORY, N_ATOMS, 3), 1e300))
+@example(np.where(np.arange(HISTORY * N_ATOMS * 3) == 6, np.inf, 0).reshape(HISTORY, N_ATOMS, 3))
 def test_any_window(window):
     """The frame is a molecule with its constraints, or refused with no displacement."""
     model, (pairs, lengths), base = parts()
