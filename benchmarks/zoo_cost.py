@@ -52,7 +52,7 @@ class MadeUp(StateSource):
         return tuple((node, node + 1) for node in range(0, self.n_particles - 1, 2))
 
     def windows(self, seed, past, ahead):
-        """There are none."""
+        """There are none: of a batch that is made up nothing asks for them."""
         raise NotImplementedError
 
 

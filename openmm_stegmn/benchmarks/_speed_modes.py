@@ -178,6 +178,7 @@ def train_for(steps: int, model, windows, batch: int, device: str, **options):
         steps=steps, batch_size=batch, validate_every=steps, time_reversal=False
     )  # fmt: skip
     with warnings.catch_warnings():
+        # Lightning's, of a task that could validate: here only steps are wanted
         warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         accelerator = "gpu" if device == "cuda" else "cpu"
         return train(model, windows, config, accelerator=accelerator, progress=False, **options)

@@ -30,10 +30,8 @@ class WholeMolecules:
             If there is a box and no bond is known, or the atoms of a molecule are not all there;
             if a box has no volume, or some frames have a box and others none.
         """
-        from MDAnalysis.lib.mdamath import triclinic_vectors  # half a second, which runs do without
-
-        box = self._box()
-        if box is None:
+        vectors = self._box_vectors()
+        if vectors is None:
             return self.atoms.positions
         if self._molecules is None:
             self._molecules = self._find()
@@ -44,15 +42,16 @@ class WholeMolecules:
                 f"{self.source} has a periodic box, and its molecules cannot be made whole "
                 f"({error}): take whole molecules, or write them whole and without the box"
             ) from error
-        return whole + self._to_last_image(whole, triclinic_vectors(box))
+        return whole + self._to_last_image(whole, vectors)
 
-    def _box(self):
-        """Lengths and angles of the present frame's box, None without one."""
-        from MDAnalysis.lib.mdamath import triclinic_vectors
+    def _box_vectors(self):
+        """Those of the present frame's box ``(3, 3)``, Å, None without one."""
+        from MDAnalysis.lib.mdamath import triclinic_vectors  # half a second, which runs do without
 
         box, frame = self.atoms.dimensions, self.atoms.universe.trajectory.frame
+        vectors = None if box is None else triclinic_vectors(box)
         # MDAnalysis makes zeros of what is no box.
-        if box is not None and not (np.isfinite(box).all() and triclinic_vectors(box).any()):
+        if box is not None and not (np.isfinite(box).all() and vectors.any()):
             raise ValueError(
                 f"{self.source}: the box of frame {frame} is {' '.join(f'{x:g}' for x in box)} (Å, "
                 f"degrees), which has no volume: expected three lengths and three angles, or zeros "
@@ -66,7 +65,7 @@ class WholeMolecules:
                 f"without a box"
             )
         self._periodic = periodic
-        return box
+        return vectors
 
     def _find(self):
         from MDAnalysis import NoDataError

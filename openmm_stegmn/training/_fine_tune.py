@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..units import GAS_CONSTANT
 from ._acceptance import potential_energies
+from ._optimizers import one_cycle
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,7 @@ def fine_tune(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    # OneCycleLR divides by zero if its first phase, here a tenth, is one step long.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=max(config.steps, 20), pct_start=0.1
-    )
+    schedule = one_cycle(optimizer, config.learning_rate, config.steps)
     random = torch.Generator().manual_seed(config.seed)
     best, weights = trial.score(validation), _copied(model)
     for step in range(1, config.steps + 1):

@@ -11,6 +11,7 @@ from ._averaging import Averaging
 from ._best import KeepBest
 from ._graphed_loss import GraphedLoss
 from ._loop import fit_with
+from ._optimizers import fused_on, one_cycle
 from ._state_windows import StateWindows
 from ._stop_early import StopEarly
 
@@ -116,17 +117,13 @@ class StateTask(lightning.LightningModule):
     def configure_optimizers(self):
         """Adam, with a schedule of learning rates if asked for."""
         config = self.config
-        # a step of one launch
-        fused = {"fused": True} if self.device.type == "cuda" else {}
         optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
-            **fused,
+            **fused_on(self.device),
         )  # fmt: skip
         if config.one_cycle:
-            schedule = torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, config.learning_rate, pct_start=0.1,
-                total_steps=max(self.trainer.estimated_stepping_batches, 20),
-            )  # fmt: skip
+            steps = self.trainer.estimated_stepping_batches
+            schedule = one_cycle(optimizer, config.learning_rate, steps)
             return {
                 "optimizer": optimizer,
                 "lr_scheduler": {"scheduler": schedule, "interval": "step"},

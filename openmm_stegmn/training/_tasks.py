@@ -11,6 +11,7 @@ from ..mechanics import superpose
 from ._config import TrainingConfig
 from ._graphed_loss import GraphedLoss
 from ._memory import bytes_of_window
+from ._optimizers import fused_on, one_cycle
 
 # Windows that the scale of a loss is measured on, and how many at a time.
 # Of large molecules fewer, with that many atoms in all their frames.
@@ -136,17 +137,11 @@ class JumpTask(lightning.LightningModule, ABC):
     def configure_optimizers(self):
         """AdamW on a one-cycle schedule."""
         config = self.config
-        # a step of one launch
-        fused = {"fused": True} if self.device.type == "cuda" else {}
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
-            **fused,
+            **fused_on(self.device),
         )  # fmt: skip
-        # OneCycleLR divides by zero if its first phase, here a tenth, is one step long.
-        total = max(config.steps, 20)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=total, pct_start=0.1
-        )
+        schedule = one_cycle(optimizer, config.learning_rate, config.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

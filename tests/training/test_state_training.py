@@ -132,27 +132,26 @@ def test_stops_early():
     assert epochs < 200 and epochs % 2 == 0 and epochs >= 6
 
 
-def test_learning_rate_is_halved(monkeypatch):
-    rates, step = [], StateTask.training_step
+@pytest.fixture
+def rates(monkeypatch):
+    """Learning rates of the steps that are made, in their order."""
+    found, step = [], StateTask.training_step
 
     def watching(task, index, number):
-        rates.append(task.optimizers().param_groups[0]["lr"])
+        found.append(task.optimizers().param_groups[0]["lr"])
         return step(task, index, number)
 
     monkeypatch.setattr(StateTask, "training_step", watching)
+    return found
+
+
+def test_learning_rate_is_halved(rates):
     config = StateTrainingConfig(epochs=5, batch_size=16, learning_rate=0.4, halve_every=2)
     train_states(network(), flying(16), flying(16), config)
     assert rates == pytest.approx([0.4, 0.4, 0.2, 0.2, 0.1])
 
 
-def test_one_cycle_and_averages(monkeypatch):
-    rates, step = [], StateTask.training_step
-
-    def watching(task, index, number):
-        rates.append(task.optimizers().param_groups[0]["lr"])
-        return step(task, index, number)
-
-    monkeypatch.setattr(StateTask, "training_step", watching)
+def test_one_cycle_and_averages(rates):
     options = {"epochs": 20, "batch_size": 16, "learning_rate": 0.02, "validate_every": 2}
     weights = {}
     for decay in (None, 0.9):
