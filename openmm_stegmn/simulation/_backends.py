@@ -6,12 +6,14 @@ backend          force                           needs
 "python-torch"   openmmtorch.PythonTorchForce    openmm-torch later than June 2026
 "torch"          openmmtorch.TorchForce (script) openmm-torch built for the torch installed
 "python"         openmm.PythonForce              OpenMM >= 8.5
-"auto"           the first of these that works
+"auto"           the first of these that works; where OpenMM and torch have a GPU, "python"
+                 before "torch"
 ================ =============================== ================================================
 
 All of them run the same bridge (`JumpBridge`, `MoveBridge`) and give the same trajectory. On a GPU
-the Python ones run the network as a CUDA graph (`CapturedCall`). The property ``useCUDAGraphs`` of
-a TorchForce would capture the whole bridge, which reads the phase to decide what to do; a graph
+the Python ones run the network as a CUDA graph (`CapturedCall`): one launch, where a TorchForce has
+hundreds, which take longer than the way through Python. The property ``useCUDAGraphs`` of a
+TorchForce would capture the whole bridge, which reads the phase to decide what to do; a graph
 cannot.
 """
 
@@ -31,6 +33,8 @@ from ._python_bridge import PythonBridge
 
 BACKENDS = ("python-torch", "torch", "python")
 BRIDGE_NAME = "STEGMNBridge"
+#: Of OpenMM, whose GPUs torch can use too.
+GPU_PLATFORMS = frozenset({"CUDA", "HIP"})
 
 
 @dataclass
@@ -56,7 +60,7 @@ class BridgeForce:
         openmm-torch does so by itself. On other platforms the model stays where it is.
         """
         platform = context.getPlatform()
-        if self.callable is None or platform.getName() not in ("CUDA", "HIP"):
+        if self.callable is None or platform.getName() not in GPU_PLATFORMS:
             return
         if torch.cuda.is_available():
             index = platform.getPropertyValue(context, "DeviceIndex").split(",")[0]
@@ -97,13 +101,13 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
         )
     own = copy.deepcopy(model).eval().requires_grad_(False)
     problem = None
-    for name in BACKENDS if backend == "auto" else (backend,):
+    for name in _in_order() if backend == "auto" else (backend,):
         try:
             built = _BUILDERS[name](own, embedding, tries, substeps)
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
-        if backend == "auto" and name == "python":
+        if backend == "auto" and name == "python" and not _graphs_help():
             warnings.warn(
                 f"{problem} Using openmm.PythonForce instead (backend 'python').", stacklevel=3
             )
@@ -111,6 +115,18 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
         built.force.setUsesPeriodicBoundaryConditions(embedding.periodic)
         return built
     raise RuntimeError(str(problem))
+
+
+def _in_order():
+    return ("python-torch", "python", "torch") if _graphs_help() else BACKENDS
+
+
+def _graphs_help():
+    """Whether both OpenMM and torch have a GPU here: which platform will be used is not known."""
+    names = [
+        openmm.Platform.getPlatform(n).getName() for n in range(openmm.Platform.getNumPlatforms())
+    ]
+    return torch.cuda.is_available() and bool(GPU_PLATFORMS.intersection(names))
 
 
 class BackendMissing(Exception):

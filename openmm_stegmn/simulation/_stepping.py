@@ -148,6 +148,8 @@ class HybridStepping(openmm.CompoundIntegrator):
                 self._walk_jump(context)
                 context.setStepCount(count + 1)
                 context.setTime(now)
+            # GPUs do that after constraints only, not where positions were put back.
+            context.computeVirtualSites()
             accepted = self._jumper["cause"] == ACCEPTED
             self._raise_error()
             if accepted and self._jumper.projects:

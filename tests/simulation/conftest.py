@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from openmm_stegmn.simulation import _make_bridge
+
 # The modules that the tests here share (and that the processes they start import, too).
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,3 +26,9 @@ HAVE_OPENMMTORCH = importlib.util.find_spec("openmmtorch") is not None
 def backend(request):
     """Each back-end that a released openmm-torch, or none, gives."""
     return request.param
+
+
+@pytest.fixture
+def no_graphs(monkeypatch):
+    """Networks that Python runs at each evaluation, on a GPU too, for tests that listen there."""
+    monkeypatch.setattr(_make_bridge, "CapturedCall", lambda call: call)

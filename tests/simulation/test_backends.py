@@ -39,9 +39,29 @@ def break_openmmtorch(monkeypatch, error):
     assert original is builtins.__import__
 
 
-def test_auto_takes_openmmtorch():
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+def test_auto_takes_openmmtorch(no_gpu):
     openmmtorch = pytest.importorskip("openmmtorch")
     expected = "python-torch" if hasattr(openmmtorch, "PythonTorchForce") else "torch"
+    assert make("auto")[0].backend == expected
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["CUDA", "HIP", "OpenCL"])
+def test_auto_takes_graphs_where_both_have_a_gpu(monkeypatch, name):
+    """torch uses no GPU of OpenCL's."""
+    openmmtorch = pytest.importorskip("openmmtorch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(openmm.Platform, "getNumPlatforms", lambda: 1)
+    found = types.SimpleNamespace(getName=lambda: name)
+    monkeypatch.setattr(openmm.Platform, "getPlatform", lambda _: found)
+    expected = "torch" if name == "OpenCL" else "python"
+    if hasattr(openmmtorch, "PythonTorchForce"):
+        expected = "python-torch"
     assert make("auto")[0].backend == expected
 
 
@@ -53,7 +73,7 @@ def test_auto_takes_openmmtorch():
         (ModuleNotFoundError("No module named 'simtk'", name="simtk"), "No module named 'simtk'"),
     ],
 )
-def test_auto_does_without_openmmtorch(monkeypatch, error, found):
+def test_auto_does_without_openmmtorch(no_gpu, monkeypatch, error, found):
     break_openmmtorch(monkeypatch, error)
     with pytest.warns(UserWarning, match=f"{found}.*Using openmm.PythonForce") as warned:
         propagator, _ = make("auto")

@@ -86,7 +86,7 @@ class Notes(Small):
     seen = []
 
     def draw_jump(self, window, base, noise):
-        self.seen.append((window.clone(), base.clone(), noise.clone()))
+        self.seen.append(tuple(given.cpu().clone() for given in (window, base, noise)))
         return super().draw_jump(window, base, noise)
 
 
@@ -118,7 +118,7 @@ def test_clock_frames_and_window(tmp_path, backend, lag, history):
     assert made.currentStep == statistics.physical_steps + statistics.attempted
 
 
-def test_the_model_is_shown_the_window_and_normal_noise():
+def test_the_model_is_shown_the_window_and_normal_noise(no_graphs):
     Notes.seen.clear()
     made = dynamics(Notes, md_frames=1, jump_time=FRAME)
     positions = [arrays(made)[0]]

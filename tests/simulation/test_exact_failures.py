@@ -22,7 +22,7 @@ class Broken(TorsionProposal):
 
     def trials(self, base, noise):
         frames, log_ratio = super().trials(base, noise)
-        last = torch.arange(len(noise)) == len(noise) - 1
+        last = torch.arange(len(noise), device=noise.device) == len(noise) - 1
         if self.wrong == "ratio":
             return frames, torch.where(last, torch.nan, log_ratio)
         if self.wrong == "frame":

@@ -40,7 +40,7 @@ class Listens(Refused):
     heard = []
 
     def trials(self, base, noise):
-        self.heard.append(noise.clone())
+        self.heard.append(noise.cpu().clone())
         return super().trials(base, noise)
 
 
@@ -93,7 +93,7 @@ def test_every_jump_makes_a_frame_and_takes_no_time(tmp_path, kind, backend):
         assert 0 < statistics.accepted < statistics.attempted
 
 
-def test_noise_is_normal_and_each_trial_has_its_own():
+def test_noise_is_normal_and_each_trial_has_its_own(no_graphs):
     Listens.heard.clear()
     made = moving(for_alanine(Listens), jumps=150)
     to_jump(made)

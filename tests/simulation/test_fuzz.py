@@ -199,7 +199,7 @@ def test_model_that_answers_in_another_shape(shape, backend):
 
     class Wrong(KnownJump):
         def jump(self, window, base):
-            frame = torch.zeros(shape, dtype=base.dtype) + 0.0 * base[0, 0]
+            frame = base.new_zeros(shape) + 0.0 * base[0, 0]
             return frame, self.rotation.expand(N_ATOMS, 3, 3)
 
     topology, system, _ = peptide()

@@ -35,12 +35,10 @@ def universe(path):
     return MDAnalysis.Universe(str(packaged_structure("alanine-dipeptide")), str(path))
 
 
-def test_one_evaluation_and_one_guard_for_all_frames(monkeypatch):
+def test_one_evaluation_and_one_guard_for_all_frames(no_graphs):
     model, evaluations = egno(), []
-    network = model.network.forward
-    monkeypatch.setattr(
-        model.network, "forward", lambda *parts: evaluations.append(1) or network(*parts)
-    )
+    # a hook, which a copy of the model has too
+    model.network.register_forward_hook(lambda *_: evaluations.append(1))
     made = simulation(model, guard="none")
     made.step(3 * CYCLE)
     statistics = made.integrator.statistics

@@ -25,7 +25,7 @@ def continue_elsewhere(tmp_path, kind, backend, name, saved, steps):
     subprocess.run(
         [sys.executable, str(script), kind, backend, name, saved, str(steps), str(target)],
         check=True,
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
     )
     return np.load(target)
 

@@ -222,8 +222,9 @@ def in_water(backend="python", kind=Still, water="tip3p", **options):
     )
 
 
-def test_a_refused_move_puts_the_water_back(backend):
-    made = in_water(backend, Far, switch_steps=4)
+@pytest.mark.parametrize("water", ["tip3p", "tip4pew"])
+def test_a_refused_move_puts_the_water_back(backend, water):
+    made = in_water(backend, Far, water=water, switch_steps=4)
     to_jump(made)
     before = arrays(made)
     made.step(1)
@@ -310,7 +311,7 @@ class Apart(TorsionProposal):
 
     def _mixture(self, *seen):
         log_weights, means, widths = super()._mixture(*seen)
-        signs = torch.tensor([1.0, -1.0]).repeat(self.components // 2)
+        signs = means.new_tensor([1.0, -1.0]).repeat(self.components // 2)
         return 0 * log_weights - math.log(self.components), 0 * means + signs, 0 * widths + 0.1
 
 
@@ -319,7 +320,7 @@ def test_what_is_beside_follows():
     accepted = []
     for switch in ({"tries": 1}, {"switch_substeps": 10, "switch_steps": 30}):
         made = chain(Apart, options=switch, beside=True)
-        torsions_after_jumps(made, 200)
+        torsions_after_jumps(made, 600)
         accepted.append(made.integrator.statistics.accepted)
     assert accepted[1] > 1.5 * accepted[0] > 0
 
