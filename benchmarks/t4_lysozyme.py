@@ -8,7 +8,8 @@ for frame intervals of 1 and 10 ps; told are its table, seconds and memory. With
     python benchmarks/t4_lysozyme.py --platform CUDA --nanoseconds 5 --device cuda --steps 4000 \\
         --batch-size 64 --hidden 64 --history 10
 
-and without one, whether it works at all:
+Where there is no openmmtools, the system is read from the folder; elsewhere ``--prepare`` writes it
+there. Without a GPU, whether it works at all:
 
     python benchmarks/t4_lysozyme.py --nanoseconds 0.0015 --piece 0.5 --recorded 0.052 \\
         --minimisation 10 --intervals 0.052 --steps 4 --history 2 --batch-size 2 --hidden 8 \\
@@ -36,6 +37,9 @@ def main():
     options = parse()
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
+    if options.prepare:
+        write_system(folder)
+        return
     files, speed = simulate(folder, options)
     records = [
         train(folder, files, float(interval), options) | {"nanoseconds_per_day": speed}
@@ -48,6 +52,7 @@ def parse():
     """Options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default="t4-lysozyme", help="folder")
+    parser.add_argument("--prepare", action="store_true", help="topology and System, and no more")
     parser.add_argument("--results", default=str(RESULTS))
     parser.add_argument("--nanoseconds", type=float, default=5.0)
     parser.add_argument("--piece", type=float, default=500.0, help="ps in a file")
@@ -103,21 +108,29 @@ def checkpoint(file):
 
 
 def prepare(folder, platform):
-    """The simulation; topology and System are written into the folder."""
+    """The simulation, of the topology and System in the folder, which are written if need be."""
+    if not (folder / "top.pdb").is_file():
+        write_system(folder)
+    made = app.PDBFile(str(folder / "top.pdb"))
+    system = openmm.XmlSerializer.deserialize((folder / "system.xml").read_text())
+    integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, 1.0, STEP)
+    simulation = app.Simulation(
+        made.topology, system, integrator, openmm.Platform.getPlatformByName(platform)
+    )
+    simulation.context.setPositions(made.positions)
+    return simulation
+
+
+def write_system(folder):
+    """Write System and topology, the latter when all else is there."""
     from openmmtools.testsystems import LysozymeImplicit  # slow to import
 
     made = LysozymeImplicit(
         constraints=app.HBonds, hydrogenMass=4 * unit.dalton, implicitSolvent=app.OBC2
     )
+    (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(made.system))
     with open(folder / "top.pdb", "w") as file:
         app.PDBFile.writeFile(made.topology, made.positions, file)
-    (folder / "system.xml").write_text(openmm.XmlSerializer.serialize(made.system))
-    integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, 1.0, STEP)
-    simulation = app.Simulation(
-        made.topology, made.system, integrator, openmm.Platform.getPlatformByName(platform)
-    )
-    simulation.context.setPositions(made.positions)
-    return simulation
 
 
 def train(folder, files, interval, options):
