@@ -134,8 +134,7 @@ class HybridStepping(openmm.CompoundIntegrator):
 
         def undo():
             self._jumper.restore(before)
-            context.setPositions(state.getPositions(asNumpy=True))
-            context.setVelocities(state.getVelocities(asNumpy=True))
+            _put_back(context, state)
             context.setStepCount(count)
             context.setTime(now)
 
@@ -145,7 +144,7 @@ class HybridStepping(openmm.CompoundIntegrator):
                 undo()
                 self._run_jump(context)
             if self._switch.switched:
-                self._walk_jump(context)
+                self._walk_jump(context, state)
                 context.setStepCount(count + 1)
                 context.setTime(now)
             # GPUs do that after constraints only, not where positions were put back.
@@ -185,19 +184,38 @@ class HybridStepping(openmm.CompoundIntegrator):
             context.loadCheckpoint(checkpoint)
             self._raise_error()
 
-    def _walk_jump(self, context):
+    def _walk_jump(self, context, start):
         """Sub-steps of a jump, steps of everything else between them, and the decision."""
         self._raise_error()
         step = self._physics.getStepSize().value_in_unit(unit.picosecond)
         self._jumper["relaxing_step"] = step
+        blown = False
         for substep in range(self._switch.substeps):
             if not self._jumper["hopeful"] > 0.5:
                 break
-            if substep > 0:
-                self._run_jumper(context, RELAX, self._switch.steps)
+            blown = substep > 0 and not self._relax(context)
+            if blown:
+                self._jumper["hopeful"] = 0
+                _put_back(context, start)
+                break
             self._run_jumper(context, SUBSTEP)
             self._raise_error()
         self._run_jumper(context, END)
+        if blown:  # what the member kept is up to images, which GPUs count anew where they are set
+            _put_back(context, start)
+
+    def _relax(self, context):
+        """Steps of everything that does not jump; whether they did not blow up.
+
+        GPUs raise where a position is not a number, and other platforms go on with it.
+        """
+        try:
+            self._run_jumper(context, RELAX, self._switch.steps)
+        except openmm.OpenMMException as error:
+            if "NaN" not in str(error):
+                raise
+            return False
+        return True
 
     def _raise_error(self):
         error = self._bridge.take_error()
@@ -243,6 +261,11 @@ class HybridStepping(openmm.CompoundIntegrator):
         if self._temperature is not None or not hasattr(self._physics, "getTemperature"):
             return self._temperature or 0.0
         return in_kelvin(self._physics.getTemperature())
+
+
+def _put_back(context, state):
+    context.setPositions(state.getPositions(asNumpy=True))
+    context.setVelocities(state.getVelocities(asNumpy=True))
 
 
 def _require_finite(state, advice):

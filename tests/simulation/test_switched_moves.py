@@ -233,6 +233,32 @@ def test_a_refused_move_puts_the_water_back(backend, water):
         assert np.array_equal(one, other)
 
 
+@pytest.mark.parametrize("moves", [False, True])
+def test_steps_that_blow_up_are_a_rejection(moves):
+    """Of a jump, and of a move: GPUs raise at the first position that is not a number."""
+    if moves:
+        made = in_water(switch_substeps=3, switch_steps=4)
+    else:
+        made = solvated_simulation(guard="energy", switch_substeps=3, switch_steps=4)
+    to_jump(made)
+    run, before = made.integrator._run_jumper, arrays(made)
+
+    def blow_up(context, action, *steps):
+        run(context, action, *steps)
+        if action == RELAX:
+            context.setPositions(np.full_like(before[0], np.nan))
+            raise openmm.OpenMMException("Particle coordinate is NaN.  For more information, see")
+
+    made.integrator._run_jumper = blow_up
+    made.step(1)
+    statistics = made.integrator.statistics
+    assert (statistics.attempted, statistics.rejected) == (1, 1)
+    for one, other in zip(before, arrays(made), strict=True):
+        assert np.array_equal(one, other)
+    made.integrator._run_jumper = run
+    made.step(made.integrator.steps_to_next_frame())
+
+
 @pytest.mark.parametrize("water", ["tip3p", "tip4pew"])
 def test_water_makes_room(backend, water):
     """Between the sub-steps all but the solute moves, at no charge but for its time step."""
