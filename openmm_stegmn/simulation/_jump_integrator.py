@@ -17,7 +17,7 @@ A jump, in order:
 from ._bridge import PHASE_CHECK, PHASE_PARAMETER
 from ._jump_bridge import PHASE_JUMP
 from ._member import ACCEPTED, BY_CONSTRAINTS, BY_ENERGY, JUMP, NONFINITE, HybridMember
-from ._velocities import PROJECTED_RULES, add_turning
+from ._velocities import add_turning
 from ._walking import (
     END,
     SUBSTEP,
@@ -56,6 +56,8 @@ class JumpIntegrator(HybridMember):
     ):  # fmt: skip
         super().__init__(
             schedule.history,
+            velocities,
+            mass,
             variables=WALK_VARIABLES if walked else (),
             dof_variables=WALK_DOF_VARIABLES if walked else ("jumped",),
             shows=True,
@@ -72,7 +74,7 @@ class JumpIntegrator(HybridMember):
         if walked:
             add_end_of_walk(self)
         self.beginIfBlock(f"cause = {ACCEPTED}")
-        if velocities not in PROJECTED_RULES and not walked:
+        if velocities == "rotate" and not walked:
             add_turning(self)
         self._add_acceptance(schedule)
         self.endBlock()
@@ -81,9 +83,6 @@ class JumpIntegrator(HybridMember):
         self.endBlock()
         self.endBlock()
         self._add_recording()
-        self.projects = velocities in PROJECTED_RULES
-        if self.projects:
-            self._add_projection(velocities, mass)
 
     def _add_prediction(self, noise_arrays):
         self._add_start()

@@ -11,10 +11,13 @@ import openmm
 from ._bridge import PHASE_NOISE, PHASE_PARAMETER
 from ._jump_bridge import PHASE_FRAME
 from ._shown_window import WINDOW_DOF_VARIABLES, WINDOW_VARIABLES, add_fingerprint
-from ._velocities import add_projection
+from ._velocities import add_draw, add_projection, add_return, add_way_back
 
 #: What one step of this member does (``action``).
-RECORD, LOOK, SHOW, JUMP, PROJECT = range(5)
+RECORD, LOOK, SHOW, JUMP, DRAW, RETURN, PROJECT = range(7)
+
+#: Those that a velocity rule takes after an accepted jump.
+_VELOCITY_ACTIONS = {"maxwell": (DRAW, RETURN, PROJECT), "keep": (PROJECT,), "rotate": ()}
 
 #: Force groups of physics: all but the bridge's.
 BRIDGE_GROUP = 31
@@ -42,20 +45,25 @@ _GLOBALS = (
 class HybridMember(openmm.CustomIntegrator):
     """Records frames and jumps; the base of what makes jumps. Not for use on its own.
 
-    Subclasses add the computations of ``action = JUMP``, then those of recording, and set
-    :attr:`projects`.
+    Subclasses add the computations of ``action = JUMP``, then those of recording.
 
     Parameters
     ----------
     history : int
         Frames in the window.
+    velocities : str
+        A velocity rule.
+    mass : float or None
+        See `resting_mass`.
     variables, dof_variables : sequence of str
         Further global and per-DOF variables.
     shows : bool
         Whether the bridge is shown the frames of the window.
     """
 
-    def __init__(self, history, variables=(), dof_variables=(), shows=False):
+    def __init__(
+        self, history, velocities="maxwell", mass=None, variables=(), dof_variables=(), shows=False
+    ):  # fmt: skip
         super().__init__(0.0)
         if shows:
             variables = (*variables, *WINDOW_VARIABLES)
@@ -70,6 +78,14 @@ class HybridMember(openmm.CustomIntegrator):
         for frame in range(history):
             self.addPerDofVariable(f"h{frame}", 0.0)
         self._history = history
+        #: Actions after an accepted jump, in order.
+        self.velocity_actions = _VELOCITY_ACTIONS[velocities]
+        self._mass = mass if DRAW in self.velocity_actions else None
+        if DRAW in self.velocity_actions:
+            self.beginIfBlock(f"action = {DRAW}")
+            add_draw(self)
+            add_way_back(self)
+            self.endBlock()
 
     def __getitem__(self, name):
         """Value of a global variable."""
@@ -88,7 +104,7 @@ class HybridMember(openmm.CustomIntegrator):
             self.setGlobalVariable(index, value)
 
     def _add_recording(self):
-        """Append the actions beside jumps; after them, see ``_add_start``."""
+        """Append the actions after and beside jumps; after them, see ``_add_start``."""
         self.beginIfBlock(f"action = {RECORD}")
         self._add_record(showing="showing")
         self.addComputeGlobal("origin", "2*rejection_pending")
@@ -97,6 +113,17 @@ class HybridMember(openmm.CustomIntegrator):
         self.endBlock()
         if self.shows:
             self._add_look()
+        self._add_velocities()
+
+    def _add_velocities(self):
+        if RETURN in self.velocity_actions:
+            self.beginIfBlock(f"action = {RETURN}")
+            add_return(self)
+            self.endBlock()
+        if PROJECT in self.velocity_actions:
+            self.beginIfBlock(f"action = {PROJECT}")
+            add_projection(self, self._mass)
+            self.endBlock()
 
     def _add_record(self, showing="1"):
         """Append the recording of a frame, which the bridge is shown if `showing` is 1."""
@@ -183,8 +210,3 @@ class HybridMember(openmm.CustomIntegrator):
     def _add_new_leg(self):
         self.addComputeGlobal("burst", "0")
         self.addComputeGlobal("leg_frames", "0")
-
-    def _add_projection(self, velocities, mass):
-        self.beginIfBlock(f"action = {PROJECT}")
-        add_projection(self, velocities, mass)
-        self.endBlock()

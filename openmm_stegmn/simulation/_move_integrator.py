@@ -41,7 +41,7 @@ class MoveIntegrator(HybridMember):
     """
 
     def __init__(self, schedule, tries, noise_arrays, constraint_tolerance, mass=None):
-        super().__init__(schedule.history, variables=_VARIABLES)
+        super().__init__(schedule.history, mass=mass, variables=_VARIABLES)
         self.beginIfBlock(f"action = {JUMP}")
         self._add_trials(tries, noise_arrays)
         self._add_end(constraint_tolerance)
@@ -50,8 +50,6 @@ class MoveIntegrator(HybridMember):
         self._add_end_of_row(schedule.jumps)
         self.endBlock()
         self._add_recording()
-        self.projects = True
-        self._add_projection("maxwell", mass)
 
     def _add_trials(self, tries, noise_arrays):
         self._add_start()

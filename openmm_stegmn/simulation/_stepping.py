@@ -11,7 +11,7 @@ from ..units import GAS_CONSTANT
 from ._bridge import FRAMES_MISSING, PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
-from ._member import ACCEPTED, JUMP, LOOK, PROJECT, RECORD, SHOW
+from ._member import ACCEPTED, JUMP, LOOK, RECORD, SHOW
 from ._shown_window import ShownWindow
 from ._velocities import velocity_lag
 from ._walking import END, RELAX, SUBSTEP
@@ -151,8 +151,10 @@ class HybridStepping(openmm.CompoundIntegrator):
             context.computeVirtualSites()
             accepted = self._jumper["cause"] == ACCEPTED
             self._raise_error()
-            if accepted and self._jumper.projects:
-                self._run_jumper(context, PROJECT)
+            if accepted:
+                for action in self._jumper.velocity_actions:
+                    self._run_jumper(context, action)
+                context.computeVirtualSites()
                 context.setStepCount(count + 1)
         except BaseException:
             undo()

@@ -54,7 +54,9 @@ class SwitchIntegrator(HybridMember):
     """
 
     def __init__(self, schedule, noise_arrays, constraint_tolerance, mass=None):
-        super().__init__(schedule.history, variables=_VARIABLES, dof_variables=WALK_DOF_VARIABLES)
+        super().__init__(
+            schedule.history, mass=mass, variables=_VARIABLES, dof_variables=WALK_DOF_VARIABLES
+        )
         add_relaxation(self)
         self.beginIfBlock(f"action = {JUMP}")
         self._add_proposal(noise_arrays)
@@ -69,8 +71,6 @@ class SwitchIntegrator(HybridMember):
         self._add_end_of_row(schedule.jumps)
         self.endBlock()
         self._add_recording()
-        self.projects = True
-        self._add_projection("maxwell", mass)
 
     def _add_proposal(self, noise_arrays):
         self._add_start()

@@ -11,13 +11,15 @@ rule        velocities after an accepted jump
 Leapfrog integrators (Verlet, LangevinMiddle, ...) hold velocities half a time step behind the
 positions, and those are correlated with the force. A draw that ignores this gets a first kick that
 is half too long, which heats stiff modes: by 40 K after one step of 2 fs with flexible angles. So
-"maxwell" draws the velocity at the time of the positions and takes it half a step back. At that
-time such an integrator moves a mode of frequency ω as if it had (1 − (ω dt/2)²) kT: a harmonic
-oscillator with canonical positions keeps them with that variance of its velocity, no other. The
-draw has it too, to first order, by what the forces change along it. Without, the atoms were 1 %
-too hot half a picosecond after a draw (alanine dipeptide, 2 fs). (Virtual sites do not follow that
-small way, a further error of first order for water of four sites.) "keep" and "rotate" carry the
-half-step velocity over as it is, an error of order dt in one step's force, once per jump.
+"maxwell" draws the velocities at the time of the positions and goes half a step of velocity Verlet
+back with them, constraints and all; what it arrives with are the velocities, and the positions stay
+as they were. At their time such an integrator moves a mode of frequency ω as if it had
+(1 − (ω dt/2)²) kT: a harmonic oscillator with canonical positions keeps them with that variance of
+its velocity, no other, and to first order the way back ends with it. Without, the atoms were 1 %
+too hot half a picosecond after a draw (alanine dipeptide, 2 fs). Rigid molecules are turned on that
+way: half the stiffness with which water librates is that of forces that keep their direction while
+the molecule turns. "keep" and "rotate" carry the half-step velocity over as it is, an error of
+order dt in one step's force, once per jump.
 """
 
 import openmm
@@ -27,8 +29,6 @@ from ._bridge import PHASE_PARAMETER
 from ._jump_bridge import PHASE_TURN
 
 VELOCITY_RULES = ("maxwell", "keep", "rotate")
-#: The rules whose velocities are projected on the constraints.
-PROJECTED_RULES = ("maxwell", "keep")
 
 
 def check_velocity_rule(rule):
@@ -88,30 +88,48 @@ def add_draw(integrator):
     integrator.addConstrainVelocities()
 
 
-def add_projection(integrator, rule, mass):
-    """Append the computations of "maxwell" or "keep".
+def add_way_back(integrator):
+    """Append the way, from drawn velocities, to where the atoms were half a step ago.
 
-    They need a step of their own: OpenMM projects velocities on the constraints as they were at the
-    start of a step, which in the step of the jump is before the atoms moved.
+    ``moved`` is then the way from there. Positions are constrained, so that on GPUs this must come
+    before all computations that set positions for good, see ``HybridMember._add_start``.
+    """
+    integrator.beginIfBlock("velocity_lag > 0")
+    integrator.addComputePerDof("base", "x")
+    integrator.addComputePerDof("v", "v-0.5*velocity_lag*f/m")
+    integrator.addComputePerDof("x", "x-velocity_lag*v")
+    integrator.addComputePerDof("moved", "x")
+    integrator.addConstrainPositions()
+    integrator.addComputePerDof("v", "v-(x-moved)/velocity_lag")
+    integrator.addComputePerDof("moved", "base-x")
+    integrator.endBlock()
+
+
+def add_return(integrator):
+    """Append the end of that way, and the return of the positions.
+
+    A step of its own: OpenMM projects velocities on the constraints as they were at its start.
+    """
+    integrator.beginIfBlock("velocity_lag > 0")
+    integrator.addComputePerDof("v", "v-0.5*velocity_lag*f/m")
+    integrator.addConstrainVelocities()
+    # bit for bit, unless the molecule has been moved to another image between the steps
+    integrator.addComputePerDof("x", "select(step(1e-3-abs(x+moved-base)),base,x+moved)")
+    integrator.endBlock()
+
+
+def add_projection(integrator, mass=None):
+    """Append the projection of velocities on the constraints, a step of its own as well.
 
     Parameters
     ----------
     integrator : openmm.CustomIntegrator
-    rule : str
     mass : float or None
         See `resting_mass`: a draw for such a system has no drift either, or the temperature of the
         frame would come out high by 3 degrees of freedom.
     """
-    if rule == "maxwell":
-        add_draw(integrator)
-        integrator.addComputePerDof("base", "x")
-        integrator.addComputePerDof("moved", "f")
-        # A part of the way that the atoms will go; the forces' change is -K v times that
-        integrator.addComputePerDof("x", "x+0.5*velocity_lag*v")
-        integrator.addComputePerDof("v", "v+velocity_lag*(f-2*moved)/m")
-        integrator.addComputePerDof("x", "base")
     integrator.addConstrainVelocities()
-    if rule == "maxwell" and mass is not None:
+    if mass is not None:
         for axis in "xyz":
             # A sum runs over all three components of the vector that _x gives, which are equal.
             integrator.addComputeSum(f"drift_{axis}", f"m*_{axis}(v)/{3 * mass!r}")
