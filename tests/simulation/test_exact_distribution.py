@@ -15,7 +15,7 @@ class WithoutDensities(TorsionProposal):
         return frames, 0 * log_ratio
 
 
-def torsions(kind=TorsionProposal, jumps=400, **options):
+def torsions(kind=TorsionProposal, jumps=600, **options):
     """Of every other jump: those in between make them independent."""
     return torsions_after_jumps(chain(kind, options={"tries": 8}, **options), jumps)[::2]
 
