@@ -68,7 +68,7 @@ def jobs(options):
     ]  # fmt: skip
     yield "atoms", [
         *speed, "--models", "stegmn", "--parts", "machine,atoms", "--atoms", options.atoms,
-        "--limit", 60, "--figure", options.output / "scaling.svg",
+        "--limit", 170, "--figure", options.output / "scaling.svg",
     ]  # fmt: skip
     yield "compile", [
         *speed, "--modes", "compile", "--models", "stegmn", "--parts", "machine,inference",

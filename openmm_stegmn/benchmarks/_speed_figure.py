@@ -16,7 +16,8 @@ def draw_scaling(records: Iterable[SpeedRecord], path) -> bool:
     Parameters
     ----------
     records : iterable of SpeedRecord
-        Those of the part ``atoms`` that did not fail are drawn.
+        Those of the part ``atoms`` that did not fail are drawn; of several machines each has lines
+        of its own.
     path : path-like
 
     Returns
@@ -24,15 +25,17 @@ def draw_scaling(records: Iterable[SpeedRecord], path) -> bool:
     bool
         Whether there was anything to draw.
     """
-    lines: dict[str, list[SpeedRecord]] = {}
-    for record in records:
-        if record.part == "atoms" and record.failure is None:
-            threads = f", {record.threads} threads" if record.threads > 1 else ""
-            lines.setdefault(f"{record.model}{threads}", []).append(record)
-    if not lines:
+    drawn = [each for each in records if each.part == "atoms" and each.failure is None]
+    if not drawn:
         return False
+    machines = {record.hardware for record in drawn}
+    lines: dict[str, list[SpeedRecord]] = {}
+    for record in drawn:
+        name = record.model if len(machines) == 1 else f"{record.model}, {record.hardware}"
+        threads = f", {record.threads} threads" if record.threads > 1 else ""
+        lines.setdefault(f"{name}{threads}", []).append(record)
     with matplotlib.rc_context({"svg.hashsalt": "openmm-stegmn"}):  # same in, same out
-        figure = Figure(figsize=(8.0, 3.4), layout="constrained")
+        figure = Figure(figsize=(8.0, 3.8), layout="constrained")
         time, memory = figure.subplots(1, 2)
         for name, found in lines.items():
             found = sorted(found, key=lambda record: record.n_atoms)
@@ -42,7 +45,8 @@ def draw_scaling(records: Iterable[SpeedRecord], path) -> bool:
         for axes, label in ((time, "time (ms)"), (memory, "peak of memory (MB)")):
             axes.set(xscale="log", yscale="log", xlabel="atoms", ylabel=label)
             axes.grid(alpha=0.3)
-        time.legend()
+        # names of machines are long
+        figure.legend(*time.get_legend_handles_labels(), loc="outside lower center")
         with atomic_file(Path(path)) as file:
             figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return True

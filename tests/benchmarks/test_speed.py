@@ -217,6 +217,16 @@ def test_figure_of_what_was_measured(tmp_path):
     assert path.read_bytes() == first
 
 
+def test_figure_tells_machines_apart(tmp_path):
+    records = [record_of("atoms", "protein", 1, n, ms=float(n), host_MB=1.0) for n in (10, 100)]
+    other = [dataclasses.replace(record, hardware="another chip") for record in records]
+    draw_scaling(records, tmp_path / "one.svg")
+    draw_scaling([*records, *other], tmp_path / "two.svg")
+    one, two = ((tmp_path / name).read_text() for name in ("one.svg", "two.svg"))
+    assert "<!-- stegmn -->" in one and "a chip" not in one
+    assert "<!-- stegmn, a chip -->" in two and "<!-- stegmn, another chip -->" in two
+
+
 def test_profile_of_a_gpu_counts_kernels_once():
     def event(key, device, ms, named=False):
         return SimpleNamespace(
