@@ -7,10 +7,11 @@
 Each kind of run is compared with a long reference of plain dynamics (the files of
 ``openmm-stegmn benchmark sampling``, made where they are not there): root mean square difference of
 the free energy over (φ, ψ), in bins of 15° that hold 0.1 % or more of the reference, of all frames
-as they are and of the Markov model of the legs; shares of the basins, times to leave them, and what
-the report says first. ``bad`` is a model that was made bad: the density of the packaged one with
-the weights of all components in αR raised, so that jumps push the molecule there. Runs that
-``--work`` holds are not made again, and those that were stopped go on.
+as they are and of the Markov model of the legs; shares of the basins, times to leave them beside
+those of the reference at the same lag, and what the report says first. ``bad`` is a model that was
+made bad: the density of the packaged one with the weights of all components in αR raised, so that
+jumps push the molecule there. Runs that ``--work`` holds are not made again, and those that were
+stopped go on.
 """
 
 import argparse
@@ -27,9 +28,12 @@ import MDAnalysis
 import numpy as np
 import torch
 from _runs import run_plain
+from MDAnalysis.coordinates.memory import MemoryReader
 
 from openmm_stegmn import load_model, save_model
 from openmm_stegmn.analysis import (
+    HybridFrames,
+    LegMarkovModel,
     analyze_trajectory,
     angle_histogram,
     basins_of,
@@ -84,6 +88,11 @@ def main():
         record[name] = found
         options.output.write_text(json.dumps(record, indent=1) + "\n")
         print(f"{name}: {json.dumps(found)}", flush=True)
+    lags = {record[run.name]["lag_ps"] for run in wanted} - {None}
+    step = 1000 * options.reference_ns / sum(map(len, replicas))
+    record["reference"]["leaving"] = {
+        f"{lag:g}": leaving_times(replicas, step, lag) for lag in sorted(lags)
+    }
     options.output.write_text(json.dumps(record, indent=1) + "\n")
     print("\n" + table(record, options))
 
@@ -146,6 +155,80 @@ def about_reference(replicas, options):
 def share(angles):
     """Shares of the basins."""
     return np.bincount(basins_of(angles), minlength=3) / len(angles)
+
+
+def leaving_times(replicas, step, lag):
+    """Mean times to leave the basins of plain dynamics that is looked at once a lag.
+
+    Parameters
+    ----------
+    replicas : list of ndarray (n_frames, 2)
+        φ and ψ, rad.
+    step, lag : float
+        Between frames, and of the Markov model, ps.
+
+    Returns
+    -------
+    dict of dict
+        Of each basin, ps, mean with low and high (95 %), or None where not known: "markov", by the
+        Markov model that the legs of runs are made into, of φ and ψ alone; "direct", from each
+        frame in the basin to the first of those a lag apart that is not.
+    """
+    basins = basins_of(np.concatenate(replicas))
+    markov = markov_model(replicas, step, lag)
+    every = round(lag / step)
+    found = {}
+    for number, basin in enumerate(BASINS):
+        inside = basins == number
+        pieces = np.split(inside, np.cumsum([len(each) for each in replicas])[:-1])
+        found[basin] = {
+            "markov": finite(markov.passage_time(inside, ~inside)),
+            "direct": finite(step * direct_time(pieces, every)),
+        }
+    return found
+
+
+def markov_model(replicas, step, lag):
+    """The analysis of hybrid runs, with each replica as one leg."""
+    angles = np.concatenate(replicas)
+    points = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=-1).astype(np.float32)
+    universe = MDAnalysis.Universe.empty(2, trajectory=True)
+    universe.load_new(points, format=MemoryReader)
+    time = np.concatenate([step * np.arange(len(each)) for each in replicas])
+    frames = HybridFrames.from_arrays(time, np.zeros(len(time), int))
+    return LegMarkovModel(universe.atoms, lag, features=on_circles, frames=frames).run()
+
+
+def on_circles(atoms):
+    """Cosines and sines, as of the analysis's own dihedrals."""
+    return atoms.positions[:, :2].ravel()
+
+
+def direct_time(pieces, every):
+    """Mean time to the first frame outside, of those ``every`` frames apart; in frames.
+
+    Only frames of the first half of each replica are asked, so that nearly all have left when it
+    ends; if more than 1 % have not, the time is not known. The interval is by the differences
+    between replicas.
+    """
+    asked, total, unknown = np.zeros((3, len(pieces)))
+    for number, inside in enumerate(pieces):
+        # a row is a lag; where the last one is still inside the time is not known
+        rows = inside[: len(inside) // every * every].reshape(-1, every)
+        left = np.full(rows.shape, np.nan)
+        for row in range(len(rows) - 2, -1, -1):
+            left[row] = every * (1 + np.where(rows[row + 1], left[row + 1] / every, 0))
+        waits = left[: len(rows) // 2][rows[: len(rows) // 2]]
+        known = np.isfinite(waits)
+        asked[number], total[number] = known.sum(), waits[known].sum()
+        unknown[number] = (~known).sum()
+    if not asked.any() or unknown.sum() > 0.01 * (asked + unknown).sum():
+        return np.full(3, np.nan)
+    mean = total.sum() / asked.sum()
+    # of a ratio of sums over replicas
+    error = np.sqrt(((total - mean * asked) ** 2).sum()) / asked.sum()
+    error *= np.sqrt(len(pieces) / max(len(pieces) - 1, 1e-9))
+    return mean + 1.96 * error * np.array([0, -1, 1])
 
 
 def make_run(run, options):
@@ -279,6 +362,11 @@ def table(record, options):
         "bins in its 95 % | αR raw (%) | αR corrected (%) | not known (%) |",
         "|" + " --- |" * 10,
     ]
+    times = [
+        "| run | frames in a leg | length (ps) | lag (ps) | β and PII (ps) | reference | held | "
+        "αR (ps) | reference | held |",
+        "|" + " --- |" * 10,
+    ]
     for kind in options.kinds:
         for md_frames in options.md_frames:
             for length in options.lengths:
@@ -287,25 +375,48 @@ def table(record, options):
                 ]
                 if own := [record[name] for name in names if name in record]:
                     lines.append(row(kind, md_frames, length, own))
+                    times.append(leaving_row(kind, md_frames, length, own, reference["leaving"]))
     sentences = [
         f"- {kind}, legs of {md_frames} frames: {record[name]['first_sentence']}"
         for kind in options.kinds
         for md_frames in options.md_frames
         if (name := Run(kind, md_frames, max(options.lengths), 1).name) in record
     ]
-    return "\n".join([*lines, "", *sentences])
+    return "\n".join([*lines, "", "Times to leave the basins:", "", *times, "", *sentences])
+
+
+def cell(values, form="{:.2f}"):
+    """Mean of those that are known, and their standard deviation."""
+    values = np.array([value for value in values if value is not None], float)
+    if not len(values):
+        return "-"
+    text = form.format(values.mean())
+    return text if len(values) < 2 else f"{text} ± {form.format(values.std(ddof=1))}"
+
+
+def leaving_row(kind, md_frames, length, own, reference):
+    """Times to leave basins beside those seen in the reference, and how many intervals hold them.
+
+    Means are geometric: a time that is badly known may be long without bound.
+    """
+    lags = {each["lag_ps"] for each in own} - {None}
+    cells = [kind, str(md_frames), f"{length:g}", ", ".join(f"{lag:g}" for lag in sorted(lags))]
+    for basin in BASINS[:2]:
+        found = [
+            (each["basins"][basin]["leaving"], reference[f"{each['lag_ps']:g}"][basin]["direct"])
+            for each in own
+            if each["lag_ps"] is not None and each["basins"][basin]["leaving"] is not None
+        ]
+        pairs = [(times, truth) for times, truth in found if truth is not None]
+        held = sum(times[1] <= truth[0] <= times[2] for times, truth in pairs)
+        truths = {f"{truth[0]:.0f} [{truth[1]:.0f}, {truth[2]:.0f}]" for _, truth in pairs}
+        mean = f"{np.exp(np.mean([np.log(times[0]) for times, _ in found])):.0f}" if found else "-"
+        cells += [mean, ", ".join(sorted(truths)) or "-", f"{held} of {len(pairs)}"]
+    return "| " + " | ".join(cells) + " |"
 
 
 def row(kind, md_frames, length, own):
     """One line of the table."""
-
-    def cell(values, form="{:.2f}"):
-        values = np.array([value for value in values if value is not None], float)
-        if not len(values):
-            return "-"
-        text = form.format(values.mean())
-        return text if len(values) < 2 else f"{text} ± {form.format(values.std(ddof=1))}"
-
     cells = [
         kind, str(md_frames), f"{length:g}",
         cell(each["rms_kT"]["raw"] for each in own),

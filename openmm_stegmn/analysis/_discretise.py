@@ -7,6 +7,8 @@ from ._slow_modes import fit_slow_modes
 
 _MOST_STATES, _LEAST_STATES, _TRANSITIONS_PER_STATE = 100, 4, 25
 _CLUSTERED_FRAMES, _MOST_DIMENSIONS = 50_000, 10
+# Frames that are projected at a time: features are in double precision meanwhile.
+_PORTION = 10_000
 
 
 def discretise(features, ranges, lag, physical, n_states=None, dimensions=None, seed=0):
@@ -35,7 +37,9 @@ def discretise(features, ranges, lag, physical, n_states=None, dimensions=None, 
     clustering = optional("deeptime.clustering", "A Markov state model")
     if dimensions != 0:
         modes = fit_slow_modes((features[start:stop] for start, stop in ranges), lag, dimensions)
-        features = modes.transform(features)[:, : dimensions or _MOST_DIMENSIONS]
+        kept = slice(dimensions or _MOST_DIMENSIONS)
+        portions = [features[n : n + _PORTION] for n in range(0, len(features), _PORTION)]
+        features = np.concatenate([modes.transform(each)[:, kept] for each in portions])
     features = np.ascontiguousarray(features, dtype=np.float32)
     if n_states is None:
         independent = ((np.diff(ranges) - 1) // lag).sum()

@@ -237,7 +237,8 @@ class LegMarkovModel(FrameAnalysis):
         Returns
         -------
         mean, low, high : float
-            ps; NaN if a set has no state of the model.
+            ps; NaN if a set has no state of the model. Infinite where the posterior has models that
+            never come to the target, as of short runs.
         """
         active, posterior = self.results.estimate.active, self.results.estimate.posterior
         states = self.results.states
@@ -251,8 +252,11 @@ class LegMarkovModel(FrameAnalysis):
             return (float("nan"),) * 3
         # deeptime tells times in steps of the data
         scale = self._seen.interval
-        best = scale * posterior.prior.mfpt(*sets)
-        low, high = interval(np.array([scale * m.mfpt(*sets) for m in posterior.samples]))
+        rates = [_passage_rate(model, *sets) for model in (posterior.prior, *posterior.samples)]
+        # of rates, since times may be infinite
+        slow, fast = interval(np.array(rates[1:]))
+        with np.errstate(divide="ignore"):
+            best, low, high = scale / np.array([rates[0], fast, slow])
         return float(best), float(low), float(high)
 
     def _shares(self, chosen):
@@ -270,6 +274,14 @@ class LegMarkovModel(FrameAnalysis):
                 "frames that the model was made of."
             )
         return values
+
+
+def _passage_rate(model, source, target):
+    """One over the mean first passage time, in steps; 0 if it is infinite to rounding."""
+    try:
+        return max(1 / model.mfpt(source, target), 0.0)
+    except np.linalg.LinAlgError:
+        return 0.0
 
 
 def _typical(lengths):

@@ -1,12 +1,14 @@
 """The stationary distribution of known chains, from legs whose starts are biased."""
 
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from synthetic import angles_of_states, chain, hybrid_frames, two_states
 
-from openmm_stegmn.analysis import HybridFrames, LegMarkovModel
+from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _discretise
 
 STAY = (0.95, 0.8)
 SHARE = (1 - STAY[0]) / (2 - sum(STAY))  # of state 1: 0.2
@@ -64,6 +66,27 @@ def test_what_the_model_tells():
     assert (times["low"][:, 0] < expected).mean() > 0.5 < (times["high"][:, 0] > expected).mean()
     mean, low, high = found.passage_time(~ones, ones)
     assert low < 1 / (1 - STAY[0]) < high and mean == pytest.approx(20, rel=0.2)
+
+
+def test_a_passage_that_samples_never_make_takes_for_ever():
+    """In short runs the posterior has probabilities of zero to rounding."""
+    markov = pytest.importorskip("deeptime.markov.msm").MarkovStateModel
+    frames, states, angles = biased(np.random.default_rng(1), n_legs=400)
+    found = model(chain(angles), frames)
+    back, forth = (markov([[1 - p, p], [0.2, 0.8]]) for p in (0.1, 1e-20))
+    posterior = SimpleNamespace(prior=back, samples=[back] * 5 + [forth] * 5)
+    found.results.estimate = replace(found.results.estimate, posterior=posterior)
+    inside = found.results.states == 0
+    assert found.passage_time(inside, ~inside) == pytest.approx((10, 10, np.inf))
+    assert found.passage_time(~inside, inside) == pytest.approx((5, 5, 5))
+
+
+def test_all_frames_are_projected_however_many(monkeypatch):
+    """In portions, so that what is in double precision does not grow with the frames."""
+    frames, _, angles = biased(np.random.default_rng(1))
+    expected = model(chain(angles), frames).results.states
+    monkeypatch.setattr(_discretise, "_PORTION", 100)
+    np.testing.assert_array_equal(model(chain(angles), frames).results.states, expected)
 
 
 def test_chapman_kolmogorov_of_a_markov_chain():
