@@ -98,7 +98,8 @@ PROTOCOLS = {
             *_TO_STATE, "egnn-tb", "eghn", "egno", "egno-l", "egno-t2t", "egno-none", "egno-h",
             "egno-xv", "egno-hx", "eghno",
         ),
-        {}, relative_distances=False,
+        # own choice: without, windows of far particles explode
+        {"gradient_clip": 1.0}, relative_distances=False,
     ),
     "mocap": StateProtocol(
         6, 128, 5, _ALL,

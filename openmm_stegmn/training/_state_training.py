@@ -28,6 +28,8 @@ class StateTrainingConfig:
     """Of Adam."""
     weight_decay: float = 1e-8
     """Of Adam: an L2 penalty."""
+    gradient_clip: float | None = None
+    """Largest norm of gradients; None: any."""
     halve_every: int | None = None
     """Epochs after which the learning rate is halved, again and again; None: never."""
     one_cycle: bool = False
@@ -49,6 +51,8 @@ class StateTrainingConfig:
         for name in ("epochs", "batch_size", "learning_rate", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.gradient_clip is not None and not self.gradient_clip > 0:
+            raise ValueError(f"gradient_clip must be positive, got {self.gradient_clip}")
         for name in ("halve_every", "patience"):
             value = getattr(self, name)
             if value is not None and not value >= 1:
@@ -200,7 +204,8 @@ def train_states(
     trainer = lightning.Trainer(
         max_epochs=config.epochs, accelerator="gpu" if device == "cuda" else "cpu", devices=1,
         check_val_every_n_epoch=min(config.validate_every, config.epochs), callbacks=callbacks,
-        num_sanity_val_steps=0, logger=False, enable_checkpointing=False,
+        gradient_clip_val=config.gradient_clip, num_sanity_val_steps=0, logger=False,
+        enable_checkpointing=False,
         enable_model_summary=False, enable_progress_bar=False,
     )  # fmt: skip
     fit_with(trainer, task, [order, checks])

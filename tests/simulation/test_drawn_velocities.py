@@ -30,7 +30,7 @@ def with_oscillators(stiffness, integrator, rigid=False):
     nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
     random = np.random.default_rng(0)
     for pair in range(PAIRS):
-        for end in range(2):
+        for _ in range(2):
             topology.addAtom("C", app.Element.getBySymbol("C"), residue)
             system.addParticle(MASS)
             nonbonded.addParticle(0.0, 0.1, 0.0)

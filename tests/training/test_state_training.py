@@ -172,6 +172,26 @@ def test_one_cycle_and_averages(rates):
             StateTrainingConfig(**changes)
 
 
+@pytest.mark.parametrize("clip", [None, 1e-3])
+def test_gradients_are_clipped(monkeypatch, clip):
+    norms, step = [], torch.optim.Adam.step
+
+    def watching(optimizer, closure=None):
+        def closed():
+            loss = closure()
+            gradients = [p.grad for p in optimizer.param_groups[0]["params"] if p.grad is not None]
+            norms.append(torch.nn.utils.get_total_norm(gradients).item())
+            return loss
+
+        return step(optimizer, closed)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watching)
+    config = StateTrainingConfig(epochs=3, batch_size=16, gradient_clip=clip)
+    train_states(network(), flying(16), flying(16), config)
+    assert len(norms) == 3
+    assert norms == pytest.approx([clip] * 3, rel=1e-3) if clip else min(norms) > 1e-2
+
+
 def test_auxiliary_losses_count():
     windows, index = flying(16), torch.arange(16)
     losses = {}
@@ -222,6 +242,7 @@ def test_ctrl_c_is_what_it_is(monkeypatch):
     [
         ({"epochs": 0}, "epochs must be positive"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
+        ({"gradient_clip": 0.0}, "gradient_clip must be positive"),
         ({"patience": 0}, "patience must be at least 1"),
         ({"halve_every": 0}, "halve_every must be at least 1"),
     ],
