@@ -56,7 +56,7 @@ def inclusions():
     pattern = r"^```\{(?:literal)?include\} (\S+)\n((?::.*\n)*)```"
     for page in sorted(PAGES.rglob("*.md")):
         for file, options in re.findall(pattern, page.read_text(), re.MULTILINE):
-            pairs = [line[1:].split(": ", 1) for line in options.splitlines()]
+            pairs = [line[1:].partition(":")[::2] for line in options.splitlines()]
             yield page, file, {name: yaml.safe_load(value) for name, value in pairs}
 
 
