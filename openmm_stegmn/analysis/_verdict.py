@@ -94,9 +94,11 @@ def _biased_basins(analysis):
     """Basins whose share is another than that of the Markov model of the legs, without doubt.
 
     Frames of legs begin where jumps put the molecule, so they may agree with those of jumps and be
-    as wrong.
+    as wrong. Where the weight of many frames is not known, shares of the rest tell nothing.
     """
     found = []
+    if analysis.markov is None or analysis.markov.results.unknown_share > _MUCH_UNKNOWN:
+        return found
     for each in analysis.free_energies:
         for row in each.basins:
             if row["corrected"] is None:

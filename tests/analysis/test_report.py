@@ -172,6 +172,7 @@ def test_figures_of_the_same_analysis_are_the_same(biased, tmp_path):
 
 def test_bias_is_told_of_without_a_reference(biased):
     """Legs that begin where bad jumps end agree with the jumps; how they go on does not."""
+    import copy
     import dataclasses
 
     alone = dataclasses.replace(biased, has_reference=False)
@@ -184,3 +185,10 @@ def test_bias_is_told_of_without_a_reference(biased):
         "and the legs themselves say that the whole is biased: αR of ALA 2 has 80 % of the frames, "
         "and 20 to 60 % by the Markov model of the legs."
     )
+    # of shares among frames of known weight, where many have none
+    results = copy.copy(alone.markov.results)
+    results.unknown_share = 0.3
+    markov = copy.copy(alone.markov)
+    markov.results = results
+    unsure = dataclasses.replace(alone, free_energies=[basins], markov=markov)
+    assert "themselves" not in summary_sentences(unsure)[0]
