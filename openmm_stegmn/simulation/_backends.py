@@ -100,14 +100,14 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
             f"{', '.join(map(repr, BACKENDS))}."
         )
     own = copy.deepcopy(model).eval().requires_grad_(False)
-    problem = None
-    for name in _in_order() if backend == "auto" else (backend,):
+    problem, names = None, _in_order() if backend == "auto" else (backend,)
+    for name in names:
         try:
             built = _BUILDERS[name](own, embedding, tries, substeps)
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
-        if backend == "auto" and name == "python" and not _graphs_help():
+        if backend == "auto" and name == "python" == names[-1]:
             warnings.warn(
                 f"{problem} Using openmm.PythonForce instead (backend 'python').", stacklevel=3
             )
@@ -118,15 +118,13 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
 
 
 def _in_order():
-    return ("python-torch", "python", "torch") if _graphs_help() else BACKENDS
-
-
-def _graphs_help():
-    """Whether both OpenMM and torch have a GPU here: which platform will be used is not known."""
-    names = [
+    """Back-ends as "auto" tries them; which platform will be used is not known yet."""
+    platforms = {
         openmm.Platform.getPlatform(n).getName() for n in range(openmm.Platform.getNumPlatforms())
-    ]
-    return torch.cuda.is_available() and bool(GPU_PLATFORMS.intersection(names))
+    }
+    if torch.cuda.is_available() and GPU_PLATFORMS & platforms:
+        return ("python-torch", "python", "torch")  # of the last, nothing runs as a CUDA graph
+    return BACKENDS
 
 
 class BackendMissing(Exception):

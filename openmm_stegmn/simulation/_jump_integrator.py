@@ -10,8 +10,7 @@ A jump, in order:
    answers with the displacement (see `JumpBridge`);
 4. ``x = base + moved``; constraint error and potential energy there;
 5. keep it, with the frame in the window, or put ``x`` and ``v`` back, bit for bit;
-6. after a jump that was kept, velocities by the rule: turned at once, or projected on the
-   constraints in a step of their own.
+6. after a jump that was kept, velocities by the rule: turned at once, or in steps of their own.
 """
 
 from ._bridge import PHASE_CHECK, PHASE_PARAMETER

@@ -205,8 +205,7 @@ def train_states(
         max_epochs=config.epochs, accelerator="gpu" if device == "cuda" else "cpu", devices=1,
         check_val_every_n_epoch=min(config.validate_every, config.epochs), callbacks=callbacks,
         gradient_clip_val=config.gradient_clip, num_sanity_val_steps=0, logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False, enable_progress_bar=False,
+        enable_checkpointing=False, enable_model_summary=False, enable_progress_bar=False,
     )  # fmt: skip
     fit_with(trainer, task, [order, checks])
     best.restore(model)

@@ -1,5 +1,7 @@
 """The report: what it says first, and that it needs nothing but itself."""
 
+import copy
+import dataclasses
 import re
 import sys
 from html.parser import HTMLParser
@@ -172,9 +174,6 @@ def test_figures_of_the_same_analysis_are_the_same(biased, tmp_path):
 
 def test_bias_is_told_of_without_a_reference(biased):
     """Legs that begin where bad jumps end agree with the jumps; how they go on does not."""
-    import copy
-    import dataclasses
-
     alone = dataclasses.replace(biased, has_reference=False)
     (free_energy,) = alone.free_energies
     wrong = {"name": "αR", "raw": (0.8, 0.7, 0.9), "corrected": (0.4, 0.2, 0.6)}

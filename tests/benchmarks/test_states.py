@@ -87,10 +87,8 @@ def test_our_ways_of_training(nbody, tmp_path):
     records = run_states([nbody], replace(SMALL, models=names, epochs=2))
     assert all(record.details["validation"] > 0 for record in records)
     patient, still, cycle, every = (record.settings for record in records[1:])
-    assert (
-        patient["training"]["patience"] is None
-        and patient["config"] == records[0].settings["config"]
-    )
+    assert patient["training"]["patience"] is None
+    assert patient["config"] == records[0].settings["config"]
     assert still["training"] == records[0].settings["training"] and "every_start" not in still
     assert cycle["training"]["one_cycle"] and every["every_start"]
     motion = MotionSource(write_motion(tmp_path / "m.npz"), 30, 10, 10)

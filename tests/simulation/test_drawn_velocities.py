@@ -59,14 +59,21 @@ def with_oscillators(stiffness, integrator, rigid=False):
 
 
 def after_jump(made):
-    """Positions, velocities and forces of the pairs, (PAIRS, 2, 3)."""
+    """Of each pair, (PAIRS, 3), after a jump: the velocity of one end from the other at the time of
+    the positions, and the direction between them."""
+    to_jump(made)
+    made.step(1)
+    assert made.integrator.last_frame.accepted == 1
     state = made.context.getState(
         positions=True, velocities=True, forces=True, groups=(1 << 31) - 1
     )
-    return (
+    positions, velocities, forces = (
         get(asNumpy=True)._value[-2 * PAIRS :].reshape(PAIRS, 2, 3)
         for get in (state.getPositions, state.getVelocities, state.getForces)
     )
+    now = velocities + TIME_STEP / 2 * forces / MASS
+    arm = positions[:, 1] - positions[:, 0]
+    return now[:, 1] - now[:, 0], arm / np.linalg.norm(arm, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("lag", [0.0, 0.4, 0.7])
@@ -75,18 +82,12 @@ def test_stiff_modes_have_the_variance_that_they_keep(lag):
     reduced = MASS / 2
     stiffness = reduced * (2 * max(lag, 1e-2) / TIME_STEP) ** 2
     made = with_oscillators(stiffness, langevin())
-    to_jump(made)
-    made.step(1)
-    assert made.integrator.last_frame.accepted == 1
-    positions, velocities, forces = after_jump(made)
-    now = velocities + TIME_STEP / 2 * forces / MASS
-    arm = positions[:, 1] - positions[:, 0]
-    arm /= np.linalg.norm(arm, axis=1, keepdims=True)
-    along = ((now[:, 1] - now[:, 0]) * arm).sum(1)
+    velocity, arm = after_jump(made)
+    along = (velocity * arm).sum(1)
     found = along.var() * reduced / (GAS_CONSTANT * 300)
     assert found == pytest.approx(1 - lag**2, abs=4 * np.sqrt(2 / PAIRS) * (1 - lag**2) + 0.03)
     # across the spring nothing is stiff
-    across = (now[:, 1] - now[:, 0])[:, 2]
+    across = velocity[:, 2]
     assert across.var() * reduced / (GAS_CONSTANT * 300) == pytest.approx(1, abs=0.3)
 
 
@@ -96,14 +97,7 @@ def test_what_librates_has_the_variance_that_it_keeps(lag):
     reduced = MASS / 2
     stiffness = reduced * (2 * max(lag, 1e-1) / TIME_STEP) ** 2
     made = with_oscillators(stiffness, langevin(), rigid=True)
-    to_jump(made)
-    made.step(1)
-    assert made.integrator.last_frame.accepted == 1
-    positions, velocities, forces = after_jump(made)
-    now = velocities + TIME_STEP / 2 * forces / MASS
-    arm = positions[:, 1] - positions[:, 0]
-    arm /= np.linalg.norm(arm, axis=1, keepdims=True)
-    turning = now[:, 1] - now[:, 0]
-    turning -= (turning * arm).sum(1, keepdims=True) * arm
+    velocity, arm = after_jump(made)
+    turning = velocity - (velocity * arm).sum(1, keepdims=True) * arm
     found = turning[:, [0, 2]].var() * reduced / (GAS_CONSTANT * 300)
     assert found == pytest.approx(1 - lag**2, abs=4 * np.sqrt(1 / PAIRS) * (1 - lag**2) + 0.03)
