@@ -111,14 +111,20 @@ def prepare(folder, platform):
     """The simulation, of the topology and System in the folder, which are written if need be."""
     if not (folder / "top.pdb").is_file():
         write_system(folder)
-    made = app.PDBFile(str(folder / "top.pdb"))
-    system = openmm.XmlSerializer.deserialize((folder / "system.xml").read_text())
+    topology, system, positions = read_system(folder)
     integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, 1.0, STEP)
     simulation = app.Simulation(
-        made.topology, system, integrator, openmm.Platform.getPlatformByName(platform)
+        topology, system, integrator, openmm.Platform.getPlatformByName(platform)
     )
-    simulation.context.setPositions(made.positions)
+    simulation.context.setPositions(positions)
     return simulation
+
+
+def read_system(folder):
+    """Topology, System and positions, nm, that `write_system` wrote."""
+    made = app.PDBFile(str(folder / "top.pdb"))
+    system = openmm.XmlSerializer.deserialize((folder / "system.xml").read_text())
+    return made.topology, system, made.getPositions(asNumpy=True)._value
 
 
 def write_system(folder):

@@ -8,6 +8,9 @@ with frames on the device and, with ``--stored``, in a file that memory is mappe
     python benchmarks/training_speed.py --device cuda --steps 300
     python benchmarks/training_speed.py --device cuda --steps 300 --stored
     python benchmarks/training_speed.py --device cpu --steps 3 --batch-size 2 --hidden 8
+
+Where there is no openmmtools, T4 lysozyme is read from ``--folder``; elsewhere ``t4_lysozyme.py
+--prepare --output FOLDER`` writes it there.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from t4_lysozyme import read_system, write_system
 
 from openmm_stegmn.data import WindowSet, describe_molecule, simulate_replicas
 from openmm_stegmn.data._frame_files import store_frames
@@ -57,13 +61,14 @@ def parse():
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--history", type=int, default=10)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="that T4 lysozyme is read from")
     parser.add_argument("--stored", action="store_true", help="frames in a mapped file")
     return parser.parse_args()
 
 
 def measure(name, device, options):
     """Train for some steps; what was measured."""
-    description, frames = molecule(name)
+    description, frames = molecule(name, options.folder)
     count = FRAMES[name]
     repeated = frames.repeat(count // len(frames) + 1, 1, 1)[:count]
     with tempfile.TemporaryDirectory() as folder:
@@ -99,17 +104,16 @@ def measure(name, device, options):
     }  # fmt: skip
 
 
-def molecule(name):
+def molecule(name, folder):
     """What a specification needs to know, and some frames, Å."""
     if name == "alanine-dipeptide":
         made = build_system()
         topology, system, positions = made.topology, made.system, made.positions
     else:
-        from openmmtools.testsystems import LysozymeImplicit  # slow to import
-
-        made = LysozymeImplicit()
-        topology, system = made.topology, made.system
-        positions = np.asarray(made.positions / made.positions.unit)
+        with tempfile.TemporaryDirectory() as made:
+            if folder is None:
+                write_system(Path(made))
+            topology, system, positions = read_system(folder or Path(made))
     (frames,) = simulate_replicas(
         system, positions, [1], SIMULATED, frame_interval=0.02, equilibration=0.02, platform="CPU"
     )

@@ -10,13 +10,13 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from ..captured_call import WARM_UP, CapturedCall
 from ..training import PositionTask, TorsionTask, TrainingConfig, train
 from ._speed_machine import products_in
 from ._speed_timing import Timing, wait_for
 
 #: Precisions of inference: autocast to bfloat16 as PyTorch does it.
 PRECISIONS = ("float32", "tf32", "bfloat16")
-_WARM_UP = 3
 
 
 class NextFrame(nn.Module):
@@ -88,23 +88,8 @@ def _compile(network, inputs):
 
 
 def _graph(network, inputs):
-    static = [value.clone() for value in inputs]
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UP):
-            network(*static)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        out = network(*static)
-
-    def call(*values):
-        for place, value in zip(static, values, strict=True):
-            place.copy_(value)
-        graph.replay()
-        return out
-
+    call = CapturedCall(network, inputs[0].device)
+    call.capture(*inputs)
     return call
 
 
@@ -190,7 +175,7 @@ class _StepTimes(lightning.Callback):
     def __init__(self, device, repeats, seconds):
         self.device, self.seconds = device, seconds
         self.block = 10 if device == "cuda" else 1
-        self.first = _WARM_UP * self.block
+        self.first = WARM_UP * self.block
         self.most = self.first + repeats * self.block
         self.times, self.begin, self.last, self.done = [], None, None, 0
 

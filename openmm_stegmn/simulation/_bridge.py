@@ -54,7 +54,7 @@ class Bridge(nn.Module):
         shape = (model.spec.n_atoms, 3)
         noise = torch.zeros(noise_arrays(model, draws), *shape, dtype=torch.float64)
         self.register_buffer("noise", noise)
-        self.register_buffer("pairs", pairs)
+        self.register_buffer("ends", pairs.T.flatten())
         self.register_buffer("lengths", lengths)
         self.register_buffer("nothing", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("zero", torch.zeros((), dtype=torch.float64))
@@ -73,9 +73,9 @@ class Bridge(nn.Module):
     def constraint_error(self, positions: torch.Tensor):
         """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""
         worst = self.zero
-        if self.pairs.size(0) > 0:
-            arms = positions[self.pairs[:, 0]] - positions[self.pairs[:, 1]]
-            worst = (arms.pow(2).sum(1).sqrt() / self.lengths - 1.0).abs().max()
+        if self.ends.size(0) > 0:
+            one, other = positions.index_select(0, self.ends).view(2, -1, 3).unbind(0)
+            worst = ((one - other).norm(2, dim=1) / self.lengths - 1.0).abs().max()
         return worst
 
 
@@ -120,5 +120,6 @@ class Window(nn.Module):
 
     def judge(self, unusable: torch.Tensor):
         """Whether an answer is unusable: 1, or 2 for want of frames."""
-        whole = torch.isfinite(self.frames).all()
+        # One pass over them: what is not a number is in the sum.
+        whole = torch.isfinite(self.frames.sum())
         return torch.where(whole, unusable, torch.full_like(unusable, self.missing))

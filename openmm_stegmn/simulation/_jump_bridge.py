@@ -32,20 +32,44 @@ LARGEST_DISPLACEMENT = 1.0e3
 
 
 class JumpCall(nn.Module):
-    """``model.jumps`` as a ``forward``, which is what `torch.jit.trace` takes.
+    """``model.jumps`` in the units of OpenMM as a ``forward``, which is what `torch.jit.trace`
+    takes.
 
-    Of a horizon of several frames it gives the last, whether they come at once or by a roll-out.
+    All of a jump is in it, so that a GPU runs all of it at once. Of a horizon of several frames it
+    gives the last, whether they come at once or by a roll-out.
     """
 
     def __init__(self, model):
         super().__init__()
         self.model = model
 
-    def forward(self, window, base, noise):
-        """See ``TrajectoryModel.jumps``; the frame is `jump_frames` intervals ahead."""
-        frames, turned = self.model.jumps(window, base, noise)
-        check_frame(frames[-1], base)
-        return frames[-1], turned[-1]
+    def forward(self, frames, shown, noise):
+        """Displacement of the jump, nm, rotations of the atoms' fragments, and whether these are of
+        no use: 1 if they are not finite.
+
+        Parameters
+        ----------
+        frames : Tensor (T, n_atoms, 3), nm
+        shown : Tensor (n_atoms, 3), float64, nm
+            Where the jump starts.
+        noise : Tensor (n_noise,)
+        """
+        start, frame, rotations = self.predict(frames, shown, noise)
+        moved = (frame - start) / ANGSTROM_PER_NM
+        # What is not a number is in a sum, and is not less than anything.
+        usable = torch.isfinite(rotations.sum()) & (moved.abs().max() < LARGEST_DISPLACEMENT)
+        return moved, rotations, 1.0 - usable.to(shown)
+
+    def predict(self, frames, shown, noise):
+        """Where the jump starts and where it ends, Å, and the rotations; see ``forward``."""
+        # Near the origin single precision holds the shape best; models do not mind where they are.
+        base = shown * ANGSTROM_PER_NM
+        origin = base.mean(0)
+        start = base - origin
+        window = (frames * ANGSTROM_PER_NM - origin).to(torch.float32)
+        made, turned = self.model.jumps(window, start, noise)
+        check_frame(made[-1], start)
+        return start, made[-1], turned[-1]
 
 
 class JumpBridge(TurningBridge):
@@ -54,8 +78,7 @@ class JumpBridge(TurningBridge):
     Parameters
     ----------
     jump : torch.nn.Module
-        ``(window (T, n_atoms, 3) float32 Å, base (n_atoms, 3) float64 Å, noise (n_noise,) float64)
-        -> (frame (n_atoms, 3), rotations (n_atoms, 3, 3))``.
+        A `JumpCall` or its trace.
     model : TrajectoryModel
         For what `Bridge` and `Window` need of it.
     pairs : torch.Tensor (n_constraints, 2), int64
@@ -68,8 +91,6 @@ class JumpBridge(TurningBridge):
     check_phase: Final[int] = PHASE_CHECK
     turn_phase: Final[int] = PHASE_TURN
     noise_phase: Final[int] = PHASE_NOISE
-    scale: Final[float] = ANGSTROM_PER_NM
-    largest: Final[float] = LARGEST_DISPLACEMENT
 
     def __init__(self, jump, model, pairs, lengths):
         super().__init__(model, 1, pairs, lengths)
@@ -104,18 +125,7 @@ class JumpBridge(TurningBridge):
     def leap(self, frames: torch.Tensor, shown: torch.Tensor):
         """Answer a jump from a window (T, n_atoms, 3) nm, that starts at positions (n_atoms, 3)
         nm."""
-        # Near the origin single precision holds the shape best; models do not mind where they are.
-        base = shown * self.scale
-        origin = base.mean(0)
-        start = base - origin
-        window = (frames * self.scale - origin).to(torch.float32)
-        frame, rotations = self.jump(window, start, self.noise_of_draws()[0])
-        moved = (frame - start) / self.scale
+        moved, rotations, unusable = self.jump(frames, shown, self.noise_of_draws()[0])
         self.rotations.copy_(rotations)
-        usable = (
-            torch.isfinite(moved).all()
-            & torch.isfinite(self.rotations).all()
-            & (moved.abs().max() < self.largest)
-        )
-        answer = self.window.judge(self.unless(usable))
+        answer = self.window.judge(unusable)
         return answer, torch.where(answer < 0.5, moved, self.nothing)

@@ -4,8 +4,9 @@ import warnings
 
 import torch
 
+from ..captured_call import CapturedCall
+from ..units import ANGSTROM_PER_NM
 from ._any_device import trace_for_any_device
-from ._captured_call import CapturedCall
 from ._jump_bridge import JumpBridge, JumpCall
 from ._move_bridge import MoveBridge, TrialsCall
 from ._part_bridge import PartBridge, PeriodicBridge, PeriodicWindowBridge
@@ -14,7 +15,7 @@ from ._walk_bridge import TurnCall, TurnsCall, WalkedJumpBridge
 
 
 def eager_bridge(model, embedding, tries=None, substeps=1):
-    """The bridge of a model, on its device; on a GPU, networks run as CUDA graphs.
+    """The bridge of a model, on the CPU; a model on a GPU runs there, as CUDA graphs.
 
     Parameters
     ----------
@@ -25,11 +26,11 @@ def eager_bridge(model, embedding, tries=None, substeps=1):
     substeps : int
         That a jump is walked in.
     """
-    device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+    device = model.context.masses.device
     calls = [call(model) for call in _calls(tries, substeps)]
     if device.type == "cuda":
-        calls = [CapturedCall(call) for call in calls]
-    return _bridge(calls, model, embedding, tries, substeps).to(device)
+        calls = [CapturedCall(call, device) for call in calls]
+    return _bridge(calls, model, embedding, tries, substeps)
 
 
 def scripted_bridge(model, embedding, tries=None, substeps=1):
@@ -43,11 +44,11 @@ def scripted_bridge(model, embedding, tries=None, substeps=1):
         # The shapes that a trace takes for constants are constant here.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         steps = 0.05 * draw(model.history, model.spec.n_atoms, 3)
-        window = (base - steps.cumsum(0).flip(0)).to(torch.float32)
+        frames = (base - steps.cumsum(0).flip(0)) / ANGSTROM_PER_NM
         inputs = {
-            JumpCall: lambda: (window, base, draw(model.n_noise)),
-            TurnsCall: lambda: (window, base, draw(model.n_noise)),
-            TrialsCall: lambda: (base, draw(tries, model.n_noise)),
+            JumpCall: lambda: (frames, frames[-1], draw(model.n_noise)),
+            TurnsCall: lambda: (frames, frames[-1], draw(model.n_noise)),
+            TrialsCall: lambda: (frames[-1], draw(tries, model.n_noise)),
             DrawCall: lambda: (base, draw(model.n_noise)),
             TurnCall: lambda: (base, draw(n_bonds)),
             DensityCall: lambda: (base, draw(n_bonds), torch.ones(n_bonds)),

@@ -25,15 +25,25 @@ MOST_TRIES = 100
 
 
 class TrialsCall(nn.Module):
-    """``model.trials`` as a ``forward``, which is what `torch.jit.trace` takes."""
+    """``model.trials`` in the units of OpenMM as a ``forward``, which is what `torch.jit.trace`
+    takes; all of a proposal is in it, so that a GPU runs all of it at once."""
 
     def __init__(self, model):
         super().__init__()
         self.model = model
 
-    def forward(self, base, noise):
-        """See ``TorsionProposal.trials``."""
-        return self.model.trials(base, noise)
+    def forward(self, shown, noise):
+        """Displacements (tries, n_atoms, 3), nm, of trials from positions (n_atoms, 3), nm, with
+        noise (tries, n_noise); log ratios (tries,), see ``TorsionProposal.trials``; and whether
+        these are of no use: 1 if they are not finite."""
+        base = shown * ANGSTROM_PER_NM
+        # Near the origin single precision holds the shape best.
+        start = base - base.mean(0)
+        frames, log_ratio = self.model.trials(start, noise)
+        moved = (frames - start) / ANGSTROM_PER_NM
+        # What is not a number is in a sum.
+        usable = torch.isfinite(moved.sum() + log_ratio.sum())
+        return moved, log_ratio, 1.0 - usable.to(shown)
 
 
 class MoveBridge(Bridge):
@@ -42,8 +52,7 @@ class MoveBridge(Bridge):
     Parameters
     ----------
     trials : torch.nn.Module
-        ``(base (n_atoms, 3) float64 Å, noise (tries, n_noise)) -> (frames (tries, n_atoms, 3),
-        log_ratio (tries,))``.
+        A `TrialsCall` or its trace.
     model : TorsionProposal
         For what `Bridge` needs of it.
     tries : int
@@ -56,7 +65,6 @@ class MoveBridge(Bridge):
     noise_phase: Final[int] = PHASE_NOISE
     propose_phase: Final[int] = PHASE_PROPOSE
     trial_phase: Final[int] = PHASE_TRIAL
-    scale: Final[float] = ANGSTROM_PER_NM
 
     def __init__(self, trials, model, tries, pairs, lengths):
         super().__init__(model, tries, pairs, lengths)
@@ -79,17 +87,14 @@ class MoveBridge(Bridge):
             answer = self.log_ratio[now - self.trial_phase].clone()
             change = self.moved[now - self.trial_phase].clone()
         elif now == self.propose_phase:
-            answer = self.propose(shown * self.scale)
+            answer = self.propose(shown)
         elif now >= self.noise_phase:
             self.noise[now - self.noise_phase].copy_(shown)
         return answer, change
 
-    def propose(self, base: torch.Tensor):
-        """Draw proposals from base (n_atoms, 3) Å, and keep them; 1 if they are unusable."""
-        # Near the origin single precision holds the shape best.
-        start = base - base.mean(0)
-        frames, log_ratio = self.trials(start, self.noise_of_draws())
-        self.moved.copy_((frames - start) / self.scale)
+    def propose(self, shown: torch.Tensor):
+        """Draw proposals from positions (n_atoms, 3) nm, and keep them; 1 if they are of no use."""
+        moved, log_ratio, unusable = self.trials(shown, self.noise_of_draws())
+        self.moved.copy_(moved)
         self.log_ratio.copy_(log_ratio)
-        finite = torch.isfinite(self.moved).all() & torch.isfinite(self.log_ratio).all()
-        return self.unless(finite)
+        return unusable

@@ -65,7 +65,7 @@ class PythonBridge:
                 if self._embedding.periodic:
                     inputs = (positions, _box(state), torch.tensor(phase))
                 energy, forces = self._bridge(*inputs)
-                return float(energy), (forces.to(positions) if as_tensor else forces.cpu().numpy())
+                return float(energy), (forces.to(positions) if as_tensor else forces.numpy())
         except BaseException as error:  # whatever it is, it must not cut a step in two
             if not self._keeps_errors:
                 raise

@@ -272,6 +272,8 @@ def _put_back(context, state):
 
 def _require_finite(state, advice):
     positions = state.getPositions(asNumpy=True)._value
+    if np.isfinite(positions.sum()):  # of many atoms a fraction of what a look at each takes
+        return
     broken = np.flatnonzero(~np.isfinite(positions).all(axis=1))
     if len(broken):
         raise ValueError(

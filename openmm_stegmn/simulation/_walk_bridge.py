@@ -86,17 +86,14 @@ class WalkBridge(TurningBridge):
         return change
 
 
-class TurnsCall(nn.Module):
+class TurnsCall(JumpCall):
     """The turns of a jump from a window as a ``forward``. Its rigid motion is left to physics."""
 
-    def __init__(self, model):
-        super().__init__()
-        self.jump, self.body = JumpCall(model), model.context.body
-
-    def forward(self, window, base, noise):
-        """See `JumpCall`; ``(n_bonds,)``, rad."""
-        frame, _ = self.jump(window, base, noise)
-        return wrap_angle(self.body.torsions(frame) - self.body.torsions(base))
+    def forward(self, frames, shown, noise):
+        """Turns ``(n_bonds,)``, rad; the arguments are those of `JumpCall`."""
+        start, frame, _ = self.predict(frames, shown, noise)
+        body = self.model.context.body
+        return wrap_angle(body.torsions(frame) - body.torsions(start))
 
 
 class WalkedJumpBridge(WalkBridge):
@@ -146,8 +143,6 @@ class WalkedJumpBridge(WalkBridge):
     def leap(self, frames: torch.Tensor, shown: torch.Tensor):
         """Find the turns of a jump from a window (T, n_atoms, 3) nm, that starts at positions
         (n_atoms, 3) nm, and keep them."""
-        origin = shown.mean(0) * self.scale
-        window = (frames * self.scale - origin).to(torch.float32)
-        self.turns.copy_(self.turns_of(window, self.centred(shown), self.noise_of_draws()[0]))
+        self.turns.copy_(self.turns_of(frames, shown, self.noise_of_draws()[0]))
         usable = torch.isfinite(self.turns).all()
         return self.window.judge(self.unless(usable)), self.nothing

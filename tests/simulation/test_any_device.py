@@ -15,10 +15,10 @@ from openmm_stegmn.simulation._switch_bridge import DensityCall, DrawCall
 from openmm_stegmn.simulation._walk_bridge import TurnCall, TurnsCall
 
 CALLS = {
-    JumpCall: ("window", "base", "noise"),
-    TurnsCall: ("window", "base", "noise"),
+    JumpCall: ("window", "shown", "noise"),
+    TurnsCall: ("window", "shown", "noise"),
     TurnCall: ("base", "turns"),
-    TrialsCall: ("base", "trials"),
+    TrialsCall: ("shown", "trials"),
     DrawCall: ("base", "noise"),
     DensityCall: ("base", "turns", "block"),
 }
@@ -31,7 +31,10 @@ def check(model, *calls):
     draw = lambda *shape: torch.randn(shape, generator=generator).double()  # noqa: E731
     n_atoms, n_bonds = model.spec.n_atoms, model.context.body.n_bonds
     inputs = {
-        "window": draw(model.history, n_atoms, 3).float(), "base": draw(n_atoms, 3),
+        # nm
+        "window": 0.1 * draw(model.history, n_atoms, 3), "shown": 0.1 * draw(n_atoms, 3),
+        # Å
+        "base": draw(n_atoms, 3),
         "noise": draw(model.n_noise), "trials": draw(2, model.n_noise), "turns": draw(n_bonds),
         "block": torch.ones(n_bonds),
     }  # fmt: skip
@@ -66,7 +69,7 @@ def test_errors_are_told():
     """Of a trace whose submodules were inlined torch might crash in place of it."""
     topology, system, _ = peptide()
     model = build_model(spec_for(topology, system)).eval().requires_grad_(False)
-    given = torch.randn(3, 22, 3), torch.randn(22, 3).double(), torch.zeros(0).double()
+    given = torch.randn(3, 22, 3).double(), torch.randn(22, 3).double(), torch.zeros(0).double()
     traced = trace_for_any_device(JumpCall(model), given)
     with pytest.raises(RuntimeError):
         traced(given[0][:, :5], *given[1:])
@@ -80,7 +83,7 @@ def test_a_plain_trace_stays_where_it_was_made():
     """What the others would show."""
     topology, system, _ = peptide()
     model = build_model(spec_for(topology, system)).eval().requires_grad_(False)
-    given = torch.randn(3, 22, 3), torch.randn(22, 3).double(), torch.zeros(0).double()
+    given = torch.randn(3, 22, 3).double(), torch.randn(22, 3).double(), torch.zeros(0).double()
     traced = torch.jit.trace(JumpCall(model), given, check_trace=False).to("meta")
     with pytest.raises((RuntimeError, NotImplementedError)):
         traced(*(x.to("meta") for x in given))

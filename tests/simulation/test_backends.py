@@ -8,7 +8,16 @@ import types
 import openmm
 import pytest
 import torch
-from alanine import KnownJump, arrays, langevin, peptide, simulation, spec_for
+from alanine import (
+    MD_FRAMES,
+    STEPS_PER_FRAME,
+    KnownJump,
+    arrays,
+    langevin,
+    peptide,
+    simulation,
+    spec_for,
+)  # fmt: skip
 from openmm import app, unit
 from platforms import platform
 
@@ -91,6 +100,17 @@ def test_openmmtorch_without_the_forces(monkeypatch):
         make("torch")
     with pytest.raises(ValueError, match="Unknown backend 'cuda'"):
         make("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
+def test_python_force_runs_its_network_on_the_gpu_of_the_context():
+    made = simulation(backend="python", usual="CUDA")
+    made.step(MD_FRAMES * STEPS_PER_FRAME + 1)
+    bridge = made.integrator._bridge.callable._bridge
+    assert made.integrator.statistics.attempted == 1
+    assert bridge.jump.device.type == "cuda" and bridge.jump._graph is not None
+    assert not bridge.window.frames.is_cuda
+    assert (arrays(made)[0] ** 2).sum() > 0
 
 
 def test_python_torch_force_makes_the_same_trajectory():

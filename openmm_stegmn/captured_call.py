@@ -1,0 +1,105 @@
+"""A network that a GPU runs as one CUDA graph, for a caller who is on the CPU.
+
+A jump evaluates a network for one molecule, in hundreds of small operations whose launches take
+longer than themselves. A graph launches all of them at once. What is around the network, a few
+operations on a few atoms, is left to the CPU: there each takes a microsecond, not a launch.
+"""
+
+import warnings
+
+import torch
+from torch import nn
+
+# Evaluations before capture: the first ones make what libraries keep, which no graph may hold.
+WARM_UP = 3
+
+
+class CapturedCall(nn.Module):
+    """Run a module from a CUDA graph, captured at its first evaluation.
+
+    Inputs may be on the CPU, and what is returned is where the first of them is; the graph holds
+    the copying. On the GPU the next evaluation overwrites what was returned. A module that cannot
+    be captured, as of one that waits for the GPU to decide something, runs as it is, with one
+    warning.
+
+    Parameters
+    ----------
+    call : torch.nn.Module
+        A function of tensors whose shapes and devices are the same at each evaluation; it returns a
+        tuple of tensors, or one.
+    device : torch.device
+        The GPU that it runs on.
+    """
+
+    def __init__(self, call, device):
+        super().__init__()
+        self.call, self.device = call, device
+        self._graph = self._inputs = self._outputs = None
+        self._capturable = True
+
+    def forward(self, *inputs):
+        """What the module returns for these tensors."""
+        if self._graph is None and self._capturable:
+            try:
+                self.capture(*inputs)
+            except RuntimeError as error:
+                self._capturable = False
+                reason = str(error).splitlines()[0]
+                warnings.warn(
+                    f"The network runs without a CUDA graph, which would be faster: {reason}",
+                    stacklevel=2,
+                )
+        if self._graph is None:
+            return _each(lambda tensor: tensor.to(inputs[0].device), self._evaluate(inputs))
+        for kept, given in zip(self._inputs, inputs, strict=True):
+            kept.copy_(given)
+        self._graph.replay()
+        if inputs[0].is_cuda:
+            return self._outputs
+        torch.cuda.current_stream(self.device).synchronize()
+        return _each(torch.clone, self._outputs)
+
+    def capture(self, *inputs):
+        """Capture the graph with inputs of these shapes and devices.
+
+        Raises
+        ------
+        RuntimeError
+            If the module does what no graph can hold; or what it raised by itself.
+        """
+        kept = [_like(tensor, tensor.device).copy_(tensor) for tensor in inputs]
+        with torch.no_grad(), torch.cuda.device(self.device):
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(WARM_UP):
+                    outputs = self._evaluate(kept)
+            torch.cuda.current_stream().wait_stream(stream)
+            home = inputs[0].device
+            returned = _each(lambda tensor: _like(tensor, home), outputs)
+            graph = torch.cuda.CUDAGraph()
+            # OpenMM has threads of its own, which may use the GPU meanwhile.
+            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+                outputs = self._evaluate(kept)
+                for place, tensor in zip(_listed(returned), _listed(outputs), strict=True):
+                    place.copy_(tensor, non_blocking=True)
+        self._graph, self._inputs, self._outputs = graph, kept, returned
+
+    def _evaluate(self, inputs):
+        return self.call(*(tensor.to(self.device, non_blocking=True) for tensor in inputs))
+
+
+def _like(tensor, device):
+    """Room for such a tensor, that a graph can copy from and to."""
+    pinned = device.type == "cpu"
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=device, pin_memory=pinned)
+
+
+def _listed(outputs):
+    return [outputs] if isinstance(outputs, torch.Tensor) else outputs
+
+
+def _each(function, outputs):
+    if isinstance(outputs, torch.Tensor):
+        return function(outputs)
+    return tuple(map(function, outputs))
