@@ -33,7 +33,7 @@ from openmm import app, unit
 from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.models import build_model
 from openmm_stegmn.simulation import STEGMNPropagator
-from openmm_stegmn.systems import platform_properties
+from openmm_stegmn.systems import choose_platform, platform_properties
 from openmm_stegmn.units import GAS_CONSTANT, to_angstrom
 
 STEPS_PER_FRAME, MD_FRAMES, HISTORY, FRICTION, SEED = 5, 10, 4, 1.0, 2026
@@ -219,7 +219,8 @@ def _integrator(member, case):
 
 def _plain(case, integrator):
     integrator.setRandomNumberSeed(SEED)
-    fast = "Reference" if case.system.getNumParticles() <= REFERENCE_MOST else "CPU"
+    small = case.system.getNumParticles() <= REFERENCE_MOST
+    fast = "Reference" if small else choose_platform("auto", case.system).getName()
     return _context(openmm.XmlSerializer.clone(case.system), integrator, fast)
 
 

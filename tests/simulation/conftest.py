@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from openmm_stegmn.captured_call import CapturedCall
 from openmm_stegmn.simulation import _make_bridge
 
 # The modules that the tests here share (and that the processes they start import, too).
@@ -31,4 +32,10 @@ def backend(request):
 @pytest.fixture
 def no_graphs(monkeypatch):
     """Networks that Python runs at each evaluation, on a GPU too, for tests that listen there."""
-    monkeypatch.setattr(_make_bridge, "CapturedCall", lambda call: call)
+    monkeypatch.setattr(_make_bridge, "CapturedCall", NotCaptured)
+
+
+class NotCaptured(CapturedCall):
+    def __init__(self, call, device):
+        super().__init__(call, device)
+        self._capturable = False
