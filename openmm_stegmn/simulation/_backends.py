@@ -5,7 +5,7 @@ backend          force                           needs
 ================ =============================== ================================================
 "python-torch"   openmmtorch.PythonTorchForce    openmm-torch later than June 2026
 "torch"          openmmtorch.TorchForce (script) openmm-torch built for the torch installed
-"python"         openmm.PythonForce              OpenMM >= 8.5
+"python"         openmm.PythonForce              OpenMM >= 8.6
 "auto"           the first of these that works; where OpenMM and torch have a GPU, "python"
                  before "torch"
 ================ =============================== ================================================
@@ -195,13 +195,12 @@ def _torch_force(model, embedding, tries, substeps):
 
 
 def _python_force(model, embedding, tries, substeps):
-    if not hasattr(openmm, "PythonForce"):
-        raise BackendMissing(
-            "openmm.PythonForce needs OpenMM 8.5 or later, found "
-            f"{openmm.Platform.getOpenMMVersion()}."
-        )
-    call = PythonBridge(model, embedding, tries, substeps)
-    return BridgeForce(openmm.PythonForce(call, {PHASE_PARAMETER: 0.0}), "python", call)
+    call = PythonBridge(model, embedding.alone(), tries, substeps)
+    force = openmm.PythonForce(call, {PHASE_PARAMETER: 0.0})
+    if not embedding.whole:
+        # Positions and forces of no other particle pass through Python.
+        force.setParticles(embedding.atoms)
+    return BridgeForce(force, "python", call)
 
 
 _BUILDERS = {"python-torch": _python_torch_force, "torch": _torch_force, "python": _python_force}

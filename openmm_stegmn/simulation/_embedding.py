@@ -1,6 +1,6 @@
 """Where the atoms of a model are in a system."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
@@ -43,6 +43,11 @@ class Embedding:
             tuple((number[a], number[b]) for a, b in pairs[inside].tolist()),
             tuple(lengths[inside].tolist()),
         )  # fmt: skip
+
+    def alone(self) -> "Embedding":
+        """Of what is shown the model's atoms alone, in its order."""
+        count = len(self.atoms)
+        return replace(self, atoms=tuple(range(count)), n_particles=count)
 
     @property
     def whole(self) -> bool:

@@ -42,6 +42,12 @@ def test_only_the_solute_moves(backend):
     assert made.integrator.statistics.attempted == 2
 
 
+def test_python_is_shown_the_solute_alone():
+    made = solvated_simulation(backend="python")
+    (force,) = (f for f in made.system.getForces() if isinstance(f, openmm.PythonForce))
+    assert list(force.getParticles()) == list(range(N_SOLUTE))
+
+
 def test_rejected_jump_leaves_all_where_it_was(backend):
     made = solvated_simulation(
         known={"shift": 3.0}, backend=backend, guard="energy", energy_threshold=1.0
