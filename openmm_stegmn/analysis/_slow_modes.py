@@ -23,12 +23,18 @@ def fit_slow_modes(pieces, lag: int, dimensions: int | None = None):
     -------
     deeptime.decomposition.TransferOperatorModel
         Has ``transform``.
+
+    Raises
+    ------
+    ValueError
+        If no piece is longer than the lag.
     """
     decomposition = optional("deeptime.decomposition", "TICA")
     options = {"var_cutoff": 0.95} if dimensions is None else {"dim": dimensions}
     model = decomposition.TICA(lagtime=lag, **options)
-    portion, size = [], 0
+    portion, size, longest = [], 0, 0
     for piece in pieces:
+        longest = max(longest, len(piece))
         if len(piece) > lag:
             portion.append((piece[:-lag], piece[lag:]))
             size += len(piece)
@@ -37,6 +43,11 @@ def fit_slow_modes(pieces, lag: int, dimensions: int | None = None):
             portion, size = [], 0
     if portion:
         _fit_portion(model, portion)
+    if longest <= lag:
+        raise ValueError(
+            f"the longest piece has {longest} frames, and a lag of {lag} takes more: give longer "
+            "pieces, or a shorter lag"
+        )
     return model.fetch_model()
 
 

@@ -6,10 +6,9 @@ import numpy as np
 
 from ..analysis import angle_histogram, effective_samples, free_energy_error
 from ._sampling_runs import SampledRun, TorsionReader
+from ._sampling_settings import LAG
 from ._sampling_statistics import SlowestMode, effective_angles, visits
 
-# Of TICA, ps
-_LAG = 10.0
 # Where φ counts as positive, rad; of glycine it may well be
 _LOW, _HIGH, _FREE = 0.3, 2.0, "GLY"
 
@@ -34,7 +33,7 @@ class Judge:
         every = np.concatenate(reference)
         self._reader = reader
         self._reference = self._free_energies(every)
-        self._mode = SlowestMode(reference, round(_LAG / interval), reader.folds)
+        self._mode = SlowestMode(reference, round(LAG / interval), reader.folds)
         self._plain = self._samples(every)
 
     def __call__(self, run: SampledRun) -> dict:

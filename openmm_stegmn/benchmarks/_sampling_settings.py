@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from ._sampling_molecules import SAMPLING_MOLECULES
 
+#: Of TICA, for the slowest mode of the reference, ps.
+LAG = 10.0
+
 
 @dataclass(frozen=True)
 class SamplingSettings:
@@ -48,3 +51,10 @@ class SamplingSettings:
         ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        replica = 1000 * self.reference_ns / self.replicas
+        if not replica > LAG:
+            raise ValueError(
+                f"reference_ns = {self.reference_ns:g} in {self.replicas} replicas: {replica:g} ps "
+                f"each, and the slowest mode takes more than {LAG:g} ps: ask for more of it, or "
+                "fewer replicas"
+            )

@@ -33,3 +33,8 @@ def test_slow_modes_of_pieces():
     pieces = [*np.split(mixed, 300), mixed[:3]]
     mode = fit_slow_modes(pieces, 5, 1).transform(mixed)[:, 0]
     assert abs(np.corrcoef(mode, slow)[0, 1]) > 0.99
+
+
+def test_pieces_that_are_all_too_short():
+    with pytest.raises(ValueError, match="longest piece has 5 frames, and a lag of 5 takes more"):
+        fit_slow_modes([np.zeros((3, 2)), np.zeros((5, 2))], 5, 1)

@@ -173,6 +173,7 @@ def _dihedral(a, b, c, d):
         ({"molecules": ("water",)}, "molecules: water not known; there are: alanine-dipeptide"),
         ({"seconds": 0.0}, "seconds must be positive, got 0"),
         ({"tries": 0}, "tries must be positive, got 0"),
+        ({"reference_ns": 0.1, "replicas": 10}, "0.1 in 10 replicas: 10 ps each, and the slowest"),
     ],
 )
 def test_settings_that_make_no_sense(changes, message):
