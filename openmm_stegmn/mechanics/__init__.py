@@ -8,7 +8,7 @@ from ._generalised_velocities import generalised_velocities
 from ._policies import disjoint_bonds, policy_constraints
 from ._rotations import axis_rotation, dihedral, rotation_matrix, rotation_vector, wrap_angle
 from ._scripted import scripted
-from ._superpose import best_rotation, superpose
+from ._superpose import best_rotation, superpose, superposition
 from ._turning import estimate_orders, turning_bonds
 from ._virtual_sites import AverageSite, LocalFrameSite
 
@@ -16,5 +16,6 @@ __all__ = [
     "ArticulatedBody", "AverageSite", "FragmentTree", "KinematicForest", "LocalFrameSite",
     "axis_rotation", "best_rotation", "closest_turns", "dihedral", "disjoint_bonds",
     "estimate_orders", "find_fragments", "generalised_velocities", "policy_constraints",
-    "rotation_matrix", "rotation_vector", "scripted", "superpose", "turning_bonds", "wrap_angle",
+    "rotation_matrix", "rotation_vector", "scripted", "superpose", "superposition",
+    "turning_bonds", "wrap_angle",
 ]  # fmt: skip

@@ -52,6 +52,9 @@ class ArticulatedBody(nn.Module):
             "torsion_atoms",
             torch.stack([references[:, 0], axes[:, 0], axes[:, 1], references[:, 1]], 1),
         )
+        #: Atoms j and k of each torsion one after the other, ``(2 n_bonds,)``.
+        self.register_buffer("axis_atoms", axes.flatten(), persistent=False)
+        self.register_buffer("_unmoved", torch.eye(4, dtype=torch.float64), persistent=False)
         masses = torch.as_tensor(masses, dtype=torch.float64)
         total = torch.zeros(tree.n_molecules, dtype=torch.float64)
         total = total.index_add(0, self.molecule_of_atom, masses)
@@ -110,7 +113,7 @@ class ArticulatedBody(nn.Module):
 
     def axes(self, frame: Tensor):
         """Pivot and unit axis of each rotatable bond, ``(..., n_bonds, 3)`` each."""
-        ends = frame.index_select(-2, self.torsion_atoms[:, 1:3].flatten())
+        ends = frame.index_select(-2, self.axis_atoms)
         end, pivot = ends.unflatten(-2, (-1, 2)).unbind(-2)
         axis = pivot - end
         return pivot, axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
@@ -131,26 +134,27 @@ class ArticulatedBody(nn.Module):
         Returns
         -------
         moved : Tensor, ``(..., n_atoms, 3)``
-        rotations : Tensor, ``(..., n_fragments, 3, 3)``
+        rotations : Tensor, ``(..., n_atoms, 3, 3)``
+            Of the fragment of each atom.
         """
         pivot, axis = self.axes(frame)
         local = axis_rotation(axis, angles.to(frame.dtype))
         # The bond's own move as an affine map in the old frame, y = L (x − p) + p, as a matrix
         shift = pivot - (local @ pivot.unsqueeze(-1)).squeeze(-1)
-        eye = torch.eye(4, dtype=frame.dtype, device=frame.device)
+        unmoved = self._unmoved.to(frame.dtype)
         maps = torch.cat([local, shift.unsqueeze(-1)], -1)
-        maps = torch.cat([maps, eye[3:].expand(maps.shape[:-2] + (1, 4))], -2)
+        maps = torch.cat([maps, unmoved[3:].expand(maps.shape[:-2] + (1, 4))], -2)
         # After each pass a map has those of twice as many bonds above in it.
         for number in range(self._n_passes):
             above = getattr(self, f"_above_{number}")
             alone = self.n_bonds - len(above)
             below = maps.index_select(-3, above) @ maps[..., alone:, :, :]
             maps = torch.cat([maps[..., :alone, :, :], below], -3)
-        roots = eye.expand(frame.shape[:-2] + (self.n_molecules, 4, 4))
+        roots = unmoved.expand(frame.shape[:-2] + (self.n_molecules, 4, 4))
         maps = torch.cat([roots, maps], -3)
         own = maps.index_select(-3, self.fragment_of_atom)
-        moved = (own[..., :3, :3] @ frame.unsqueeze(-1)).squeeze(-1) + own[..., :3, 3]
-        return moved, maps[..., :3, :3]
+        rotations = own[..., :3, :3]
+        return (rotations @ frame.unsqueeze(-1)).squeeze(-1) + own[..., :3, 3], rotations
 
     def centres(self, frame: Tensor) -> Tensor:
         """Centre of mass of each molecule, ``(..., n_molecules, 3)``."""
@@ -158,9 +162,20 @@ class ArticulatedBody(nn.Module):
 
     def superposition(self, mobile: Tensor, target: Tensor) -> Tensor:
         """Mass-weighted best rotation of each molecule, ``(..., n_molecules, 3, 3)``."""
-        of = self.molecule_of_atom
-        mobile = mobile - self.centres(mobile).index_select(-2, of)
-        target = target - self.centres(target).index_select(-2, of)
+        return self._nearest_rotation(self._arms(mobile)[0], self._arms(target)[0])
+
+    def _arms(self, frame):
+        """The atoms relative to the centre of mass of their molecule, and these centres."""
+        centres = self.centres(frame)
+        return frame - self._of_atoms(centres), centres
+
+    def _of_atoms(self, values):
+        """Each atom's molecule's ``(..., n_molecules, 3)``; of one molecule they broadcast."""
+        if self.n_molecules == 1:
+            return values
+        return values.index_select(-2, self.molecule_of_atom)
+
+    def _nearest_rotation(self, mobile, target):
         products = (target.unsqueeze(-1) * mobile.unsqueeze(-2)).flatten(-2)
         return nearest_rotation(self.average(products).unflatten(-1, (3, 3)))
 
@@ -187,16 +202,15 @@ class ArticulatedBody(nn.Module):
         whatever the dtype of the angles; in float32 the error is that of rounding coordinates.
         """
         dtype, frame = frame.dtype, frame.double()
-        turned, fragment_rotations = self.turn(frame, angles)
-        overall = self.superposition(turned, frame)
+        turned, rotations = self.turn(frame, angles)
+        (before, centre), (after, _) = self._arms(frame), self._arms(turned)
+        overall = self._nearest_rotation(after, before)
         if rotation is not None:
             overall = rotation_matrix(rotation.double()) @ overall
-        centre = self.centres(frame)
         if translation is not None:
             centre = centre + translation
-        moved, own = self.place(turned, overall, centre)
-        rotations = own @ fragment_rotations.index_select(-3, self.fragment_of_atom)
-        return moved.to(dtype), rotations.to(dtype)
+        moved, own = self._placed(after, overall, centre)
+        return moved.to(dtype), (own @ rotations).to(dtype)
 
     def place(self, frame: Tensor, rotation: Tensor, centre: Tensor):
         """Rotate each molecule about its centre of mass, and put that where it belongs.
@@ -214,10 +228,11 @@ class ArticulatedBody(nn.Module):
         rotations : Tensor, ``(..., n_atoms, 3, 3)``
             Of the molecule of each atom.
         """
-        of = self.molecule_of_atom
-        arms = frame - self.centres(frame).index_select(-2, of)
-        own = rotation.index_select(-3, of)
-        return (own @ arms.unsqueeze(-1)).squeeze(-1) + centre.index_select(-2, of), own
+        return self._placed(self._arms(frame)[0], rotation, centre)
+
+    def _placed(self, arms, rotation, centre):
+        own = rotation.index_select(-3, self.molecule_of_atom)
+        return (own @ arms.unsqueeze(-1)).squeeze(-1) + self._of_atoms(centre), own
 
     def increments(self, start: Tensor, end: Tensor):
         """Generalised coordinates of the step between two frames: the inverse of :meth:`move`.

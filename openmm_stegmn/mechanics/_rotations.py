@@ -1,30 +1,53 @@
-"""Rotations: Rodrigues' formula, smooth through zero, and angles on the circle."""
-
-import math
+"""Rotations: Rodrigues' formula and quaternions, smooth through zero, and angles on the circle."""
 
 import torch
 from torch import Tensor
 
-# Below this squared angle the closed form loses digits (and its derivatives blow up), and these
-# terms of the series, in the squared angle, are exact to float64 rounding.
-_SERIES_BELOW = 1e-2
-_SINE = tuple((-1) ** k / (2 ** (2 * k + 1) * math.factorial(2 * k + 1)) for k in range(5))
-_COSINE = tuple((-1) ** k / (4**k * math.factorial(2 * k)) for k in range(5))
-
 
 def wrap_angle(angle: Tensor) -> Tensor:
     """Map angles (rad) to (−π, π]."""
-    return angle - 2 * torch.pi * torch.ceil(angle / (2 * torch.pi) - 0.5)
+    return torch.sub(angle, torch.ceil(angle / (2 * torch.pi) - 0.5), alpha=2 * torch.pi)
 
 
-def cross_matrix(vector: Tensor) -> Tensor:
-    """Matrix of the cross product, ``K @ r = vector × r``; ``(..., 3)`` to ``(..., 3, 3)``."""
-    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
-    return torch.linalg.cross(eye.expand(vector.shape + (3,)), vector.unsqueeze(-2))
+def half_angle_rotation(cosine: Tensor, vector: Tensor) -> Tensor:
+    r"""Rotation of a unit quaternion, :math:`R = M^2 + v v^T` with :math:`M = w I + [v]_×`.
+
+    Parameters
+    ----------
+    cosine : Tensor, ``(...)``
+        Its real part w, the cosine of half the angle.
+    vector : Tensor, ``(..., 3)``
+        The others, v: the axis times the sine of half the angle.
+
+    Returns
+    -------
+    Tensor, ``(..., 3, 3)``
+    """
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    minus, w = -vector, cosine.expand_as(x)
+    rows = [w, minus[..., 2], y, z, w, minus[..., 0], minus[..., 1], x, w]
+    matrix = torch.stack(rows, -1).unflatten(-1, [3, 3])
+    return torch.addcmul(matrix @ matrix, vector.unsqueeze(-1), vector.unsqueeze(-2))
+
+
+def quaternion_form(matrix: Tensor, shift: float) -> Tensor:
+    """Symmetric K ``(..., 4, 4)`` with qᵀ K q = trace of Rᵀ C + shift, for C ``(..., 3, 3)``.
+
+    R is the rotation of a unit quaternion q, real part first (Horn 1987). The form of a rotation of
+    quaternion p itself, with 1 as the shift, is 4 p pᵀ.
+    """
+    even, odd = matrix + matrix.transpose(-1, -2), matrix - matrix.transpose(-1, -2)
+    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
+    first, others = shift + trace, even.diagonal(dim1=-2, dim2=-1) + (shift - trace).unsqueeze(-1)
+    xx, yy, zz = others[..., 0], others[..., 1], others[..., 2]
+    x, y, z = odd[..., 2, 1], odd[..., 0, 2], odd[..., 1, 0]
+    xy, xz, yz = even[..., 0, 1], even[..., 0, 2], even[..., 1, 2]
+    rows = [first, x, y, z, x, xx, xy, xz, y, xy, yy, yz, z, xz, yz, zz]
+    return torch.stack(rows, -1).unflatten(-1, [4, 4])
 
 
 def rotation_matrix(rotation_vector: Tensor) -> Tensor:
-    r"""Rodrigues' formula :math:`R = I + \frac{\sin θ}{θ} K + \frac{1 - \cos θ}{θ^2} K^2`.
+    """Rodrigues' formula: the rotation about an axis by an angle of any size.
 
     Parameters
     ----------
@@ -34,27 +57,21 @@ def rotation_matrix(rotation_vector: Tensor) -> Tensor:
     Returns
     -------
     Tensor, ``(..., 3, 3)``
-        Orthogonal to rounding. Value and derivatives are finite at zero, where the series is used.
+        Orthogonal to rounding. Value and derivatives are finite at zero.
     """
-    square = (rotation_vector * rotation_vector).sum(-1)
-    near = square < _SERIES_BELOW
-    # The branch that is not taken must be finite too, or its NaN reaches the gradient through
-    # torch.where.
-    angle = torch.sqrt(torch.where(near, 1.0, square))
-    series = torch.where(near, square, 0.0)
-    # In the half angle: R = I + 2 cos(θ/2) L + 2 L², with L = sin(θ/2)/θ K
-    sine = torch.where(near, _polynomial(series, _SINE), torch.sin(angle / 2) / angle)
-    cosine = torch.where(near, _polynomial(series, _COSINE), torch.cos(angle / 2))
-    matrix = cross_matrix(sine.unsqueeze(-1) * rotation_vector)
-    twice = cosine[..., None, None] * matrix + matrix @ matrix
-    return torch.eye(3, dtype=twice.dtype, device=twice.device) + 2 * twice
+    half = rotation_vector / 2
+    angle = _length(half)
+    return half_angle_rotation(torch.cos(angle).squeeze(-1), torch.sin(angle) / angle * half)
 
 
-def _polynomial(x, coefficients):
-    value = coefficients[-1] * x + coefficients[-2]
-    for coefficient in coefficients[-3::-1]:
-        value = value * x + coefficient
-    return value
+def _length(vector):
+    """Lengths ``(..., 1)`` of vectors up to some units long, smooth at zero.
+
+    Functions that are even in a length are the same to rounding with what is added to its square
+    here, and have derivatives that are right to rounding, second ones to the root of it.
+    """
+    square = (vector * vector).sum(-1, keepdim=True)
+    return torch.sqrt(square + torch.finfo(vector.dtype).eps / 16)
 
 
 def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
@@ -71,36 +88,22 @@ def axis_rotation(axis: Tensor, angle: Tensor) -> Tensor:
     -------
     Tensor, ``(..., 3, 3)``
     """
-    half = (angle / 2)[..., None, None]
-    matrix = torch.sin(half) * cross_matrix(axis)
-    twice = torch.cos(half) * matrix + matrix @ matrix
-    return torch.eye(3, dtype=axis.dtype, device=axis.device) + 2 * twice
+    half = angle / 2
+    return half_angle_rotation(torch.cos(half), torch.sin(half).unsqueeze(-1) * axis)
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:
     """Axis times angle, in [0, π]: the inverse of :func:`rotation_matrix`."""
-    r = rotation
-    twice_sine = torch.stack(
-        [r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]], -1
-    )
-    cosine = (r[..., 0, 0] + r[..., 1, 1] + r[..., 2, 2] - 1) / 2
-    square = (twice_sine * twice_sine).sum(-1) / 4
-    near = square < 1e-6
-    sine = torch.sqrt(torch.where(near, torch.ones_like(square), square))
-    # θ / sin θ = 1 + sin²θ / 6 + … for small angles
-    factor = torch.where(near & (cosine > 0), 1 + square / 6, torch.atan2(sine, cosine) / sine)
-    vector = 0.5 * factor.unsqueeze(-1) * twice_sine
-    # Near π the sine loses the axis n, and R + Rᵀ = 2 cos θ I + 2 (1 − cos θ) n nᵀ has it
-    turned = cosine < -0.9
-    eye = torch.eye(3, dtype=r.dtype, device=r.device)
-    outer = (r + r.transpose(-1, -2)) / 2 - cosine[..., None, None] * eye
-    outer = torch.where(turned[..., None, None], outer, eye)
-    largest = outer.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None]
-    axis = outer.gather(-1, largest.expand(outer.shape[:-1] + (1,))).squeeze(-1)
-    axis = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
-    sine = (axis * twice_sine).sum(-1, keepdim=True) / 2
-    axis, sine = torch.where(sine < 0, -axis, axis), sine.abs()
-    return torch.where(turned[..., None], torch.atan2(sine, cosine[..., None]) * axis, vector)
+    # Each column is the quaternion times one of its parts: no digits are lost in that of the
+    # largest, and its length does not matter.
+    columns = quaternion_form(rotation, 1.0)
+    largest = columns.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None]
+    quaternion = columns.gather(-1, largest.expand_as(columns[..., :1])).squeeze(-1)
+    cosine, vector = quaternion[..., :1], quaternion[..., 1:]
+    length = _length(vector)
+    # A quaternion and its negative are one rotation; that of the lesser angle is taken.
+    half = torch.copysign(torch.atan2(length, cosine.abs()), cosine)
+    return 2 * half / length * vector
 
 
 def connecting_rotation(start: Tensor, end: Tensor) -> Tensor:
@@ -136,9 +139,8 @@ def connecting_rotation(start: Tensor, end: Tensor) -> Tensor:
 
 def dihedral(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Dihedral angle (rad, IUPAC sign) of four points ``(..., 3)``; odd under reflection."""
-    axis = c - b
-    first = torch.cross(b - a, axis, dim=-1)
-    second = torch.cross(axis, d - c, dim=-1)
+    first, axis, last = b - a, c - b, d - c
+    normal = torch.linalg.cross(axis, last)
     length = torch.linalg.vector_norm(axis, dim=-1)
-    sine = length * ((b - a) * second).sum(-1)
-    return torch.atan2(sine, (first * second).sum(-1))
+    sine = length * (first * normal).sum(-1)
+    return torch.atan2(sine, (torch.linalg.cross(first, axis) * normal).sum(-1))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._rotations import rotation_matrix
+from ._rotations import half_angle_rotation, quaternion_form, rotation_matrix
 from ._scripted import scripted
 
 
@@ -52,51 +52,31 @@ def nearest_rotation(covariance: Tensor) -> Tensor:
     return rotation_matrix(step - step.detach()) @ rotation
 
 
-def _quaternion_form(c: Tensor) -> Tensor:
-    """Symmetric K ``(..., 4, 4)`` with qᵀ K q = trace of Rᵀ C for the rotation R of a unit
-    quaternion q (Horn 1987)."""
-    xx, xy, xz = c[..., 0, 0], c[..., 1, 0], c[..., 2, 0]
-    yx, yy, yz = c[..., 0, 1], c[..., 1, 1], c[..., 2, 1]
-    zx, zy, zz = c[..., 0, 2], c[..., 1, 2], c[..., 2, 2]
-    rows = [
-        xx + yy + zz, yz - zy, zx - xz, xy - yx,
-        yz - zy, xx - yy - zz, xy + yx, zx + xz,
-        zx - xz, xy + yx, yy - xx - zz, yz + zy,
-        xy - yx, zx + xz, yz + zy, zz - xx - yy,
-    ]  # fmt: skip
-    return torch.stack(rows, -1).unflatten(-1, [4, 4])
-
-
 def _leading_vector(symmetric: Tensor) -> Tensor:
     """Unit eigenvector ``(..., 4)`` of the largest eigenvalue of ``(..., 4, 4)``: one of them, if
-    there are more.
+    there are more. All are positive, and the largest is of the order of one.
 
     By squaring again and again, 24 times: eigenvalues that differ by a millionth of the largest are
     told apart, and nothing has to be decided on the way.
     """
-    eye = torch.eye(4, dtype=symmetric.dtype, device=symmetric.device)
-    bound = (symmetric * symmetric).sum([-2, -1], keepdim=True).sqrt()
-    # Tiny, for no atoms at all
-    power = symmetric + (bound + 1e-300) * eye
-    for _ in range(6):
+    power = symmetric
+    for _ in range(3):
+        # The largest part of the trace is then a quarter to one, and its 256th power a number.
         trace = power.diagonal(dim1=-2, dim2=-1).sum(-1)
         power = power / trace.unsqueeze(-1).unsqueeze(-1)
-        for _ in range(4):
+        for _ in range(8):
             power = torch.matmul(power, power)
     largest = power.diagonal(dim1=-2, dim2=-1).argmax(-1).unsqueeze(-1).unsqueeze(-1)
-    column = torch.take_along_dim(power, largest, -1).squeeze(-1)
-    return column / (column * column).sum(-1, keepdim=True).sqrt()
+    column = power.gather(-1, largest.expand_as(power[..., :1])).squeeze(-1)
+    return column / torch.linalg.vector_norm(column, dim=-1, keepdim=True)
 
 
-def _from_quaternion(q: Tensor) -> Tensor:
-    """Rotation ``(..., 3, 3)`` of a unit quaternion, real part first."""
-    w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
-    rows = [
-        w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), w * w - x * x + y * y - z * z, 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z,
-    ]  # fmt: skip
-    return torch.stack(rows, -1).unflatten(-1, [3, 3])
+def _by_quaternion(covariance: Tensor) -> Tensor:
+    """What :func:`_maximiser` gives, without a decomposition."""
+    # Of size 1, no atoms at all aside, the form has eigenvalues of at least -√3.
+    size = torch.linalg.vector_norm(covariance, dim=[-2, -1], keepdim=True)
+    quaternion = _leading_vector(quaternion_form(covariance / (size + 1e-300), 2.0))
+    return half_angle_rotation(quaternion[..., 0], quaternion[..., 1:])
 
 
 @scripted
@@ -108,7 +88,7 @@ def _maximiser(covariance: Tensor) -> Tensor:
         u = torch.cat([u[..., :2], u[..., 2:] * sign.unsqueeze(-1).unsqueeze(-1)], -1)
         return torch.matmul(u, vh)
     # On GPUs decompositions are slow, and wait for what they find: a graph cannot hold them.
-    return _from_quaternion(_leading_vector(_quaternion_form(covariance)))
+    return _by_quaternion(covariance)
 
 
 def _inverse(matrix):
@@ -135,8 +115,28 @@ def superpose(frames: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
     -------
     Tensor, ``(..., n_atoms, 3)``
     """
+    turned, centre, _ = superposition(frames, reference, weights)
+    return turned + centre
+
+
+def superposition(frames: Tensor, reference: Tensor, weights: Tensor):
+    """Turn each frame as a reference is, about its weighted centre.
+
+    Parameters
+    ----------
+    frames, reference, weights
+        As for :func:`superpose`.
+
+    Returns
+    -------
+    turned : Tensor, ``(..., n_atoms, 3)``
+        The frames relative to their centres, rotated.
+    centre : Tensor, ``(..., 1, 3)``
+        Of the reference, with which they lie on it.
+    rotation : Tensor, ``(..., 3, 3)``
+    """
     share = (weights / weights.sum()).unsqueeze(-1)
     centre = (reference * share).sum(-2, keepdim=True)
     mobile = frames - (frames * share).sum(-2, keepdim=True)
     rotation = best_rotation(mobile, (reference - centre).expand_as(mobile), weights)
-    return mobile @ rotation.transpose(-1, -2) + centre
+    return mobile @ rotation.transpose(-1, -2), centre, rotation

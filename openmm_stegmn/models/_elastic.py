@@ -46,7 +46,7 @@ class ElasticMechanism(nn.Module):
             eye = torch.eye(3, dtype=base.dtype, device=base.device)
             return moved, eye.expand(base.shape + (3,))
         centre = context.body.centres(moved) + translation
-        return context.body.place(moved, rotation_matrix(rotation), centre)
+        return context.body.place(moved, rotation_matrix(rotation.to(base.dtype)), centre)
 
     def fit(self, context, windows: WindowBlocks) -> None:
         """Least squares, and the size of what it leaves to the forces."""

@@ -25,23 +25,35 @@ class RigidMotion(nn.Module):
         self.register_buffer("rotation_weights", torch.zeros(shape))
         self.register_buffer("translation_weights", torch.zeros(shape))
 
-    def forward(self, body: ArticulatedBody, window: Tensor):
+    def forward(self, body: ArticulatedBody, window: Tensor, superposing: Tensor | None = None):
         """Rotation vectors and translations of the molecules.
 
         Each ``(..., n_molecules, 3)``, or ``(..., P, n_molecules, 3)``.
+
+        Parameters
+        ----------
+        body : ArticulatedBody
+        window : Tensor, ``(..., T, n_atoms, 3)``
+        superposing : Tensor, ``(..., T, 3, 3)``, optional
+            Rotations that superpose all atoms of each frame on the last, if they are known: those
+            of one molecule are not sought again.
         """
         weights = self.rotation_weights, self.translation_weights
         # A matrix product serves one row of weights and P alike
         return tuple(
             (own @ past.flatten(-2)).unflatten(-1, past.shape[-2:])
-            for own, past in zip(weights, self._past(body, window), strict=True)
+            for own, past in zip(weights, self._past(body, window, superposing), strict=True)
         )
 
-    def _past(self, body, window):
+    def _past(self, body, window, superposing=None):
         """Rigid motion from the last frame to earlier ones, ``(..., T - 1, n_molecules, 3)``."""
         last, past = window[..., -1:, :, :], window[..., :-1, :, :]
-        turned = rotation_vector(body.superposition(last.expand_as(past), past))
-        return turned, body.centres(past) - body.centres(last)
+        if superposing is not None and body.n_molecules == 1:
+            turned = -rotation_vector(superposing[..., :-1, None, :, :])
+        else:
+            turned = rotation_vector(body.superposition(last.expand_as(past), past))
+        centres = body.centres(window)
+        return turned, centres[..., :-1, :, :] - centres[..., -1:, :, :]
 
     def fit(self, body: ArticulatedBody, windows: WindowBlocks) -> None:
         """Least squares over windows, with the next frame of each or, if there are weights, P."""

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ..data import WindowBlocks
-from ..mechanics import superpose
+from ..mechanics import superposition
 from ._articulated import ArticulatedMechanism
 from ._elastic import ElasticMechanism
 from ._interface import TrajectoryModel
@@ -101,11 +101,21 @@ class STEGMN(TrajectoryModel):
         Tensor
             ``(..., n_bonds)``, rad, of an articulated body; else ``(..., n_atoms, 3)``, Å.
         """
-        if self.superposed:
-            window = superpose(window, window[..., -1:, :, :], self.context.masses.to(window))
+        return self._increments(self._at_origin(window)[0])
+
+    def _at_origin(self, window):
+        """Frames about the origin, where single precision loses no digits, and their rotations.
+
+        These are those that superposed the frames on the last, or None.
+        """
+        last = window[..., -1:, :, :]
+        if not self.superposed:
+            return window - last.mean(-2, keepdim=True), None
+        turned, _, rotation = superposition(window, last, self.context.masses.to(window))
+        return turned, rotation
+
+    def _increments(self, window):
         x = window.reshape((-1,) + window.shape[-3:])
-        # Far from the origin single precision loses digits.
-        x = x - x[:, -1:].mean(-2, keepdim=True)
         neighbours = self.graph(self.context.near, x[:, -1])
         h, force = self.network(x, self.context.atom_types, neighbours)
         step = self.mechanism(self.context, x, h, force)
@@ -120,12 +130,11 @@ class STEGMN(TrajectoryModel):
 
     def jump(self, window: Tensor, base: Tensor):
         """Move ``base`` by the mechanism, then its molecules rigidly."""
-        step = self.increments(window).to(base.dtype)
+        frames, superposing = self._at_origin(window)
         rotation = translation = None
         if self.superposed:
-            rotation, translation = (
-                motion.to(base.dtype) for motion in self.rigid_motion(self.context.body, window)
-            )
+            rotation, translation = self.rigid_motion(self.context.body, window, superposing)
+        step = self._increments(frames)
         return self.mechanism.move(self.context, base, step, rotation, translation)
 
     def fit(self, windows: WindowBlocks) -> None:

@@ -15,10 +15,14 @@ from openmm_stegmn.mechanics import (
     rotation_vector,
     wrap_angle,
 )
-from openmm_stegmn.mechanics._rotations import cross_matrix
 
 # On both sides of the change to the series (0.1 rad), and far from it
 SIZES = [0.0, 1e-12, 1e-5, 0.0999, 0.1001, 0.5, 2.0, math.pi - 1e-6, math.pi, 5.0]
+
+
+def cross_matrix(vector):
+    eye = torch.eye(3, dtype=vector.dtype)
+    return torch.linalg.cross(eye.expand(*vector.shape, 3), vector[..., None, :])
 
 
 def vectors(size, n=20, seed=0):

@@ -81,9 +81,7 @@ def test_way_of_gpus_is_as_good_as_singular_values(flat, sign):
     mobile, target, _ = random_frames()
     mobile[:, 3 - flat :] = 0
     covariance = sign * target.T @ mobile
-    rotation = _superpose._from_quaternion(
-        _superpose._leading_vector(_superpose._quaternion_form(covariance))
-    )
+    rotation = _superpose._by_quaternion(covariance)
     torch.testing.assert_close(rotation @ rotation.T, torch.eye(3, dtype=torch.float64))
     assert torch.linalg.det(rotation).item() == pytest.approx(1)
     best = _superpose._maximiser(covariance)
