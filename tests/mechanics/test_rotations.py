@@ -73,6 +73,25 @@ def test_rotation_vector_inverts_rotation_matrix(size):
     )
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-6, 1e-3, 1.0, 3.0, math.pi - 1e-4, math.pi - 1e-7])
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 2e-6), (torch.float64, 1e-14)])
+def test_rotation_vector_is_as_good_as_its_dtype(size, dtype, error):
+    vector = vectors(size)
+    found = rotation_vector(rotation_matrix(vector).to(dtype)).double()
+    # At π an axis and its opposite are one.
+    sign = torch.sign((found * vector).sum(-1, keepdim=True)) if size > 3.1 else 1.0
+    torch.testing.assert_close(sign * found, vector, atol=error, rtol=0)
+
+
+def test_rotation_vector_of_half_turns_has_a_finite_gradient():
+    axis = torch.cat([torch.eye(3, dtype=torch.float64), vectors(1.0)])
+    half_turns = 2 * axis[:, :, None] * axis[:, None, :] - torch.eye(3, dtype=torch.float64)
+    vector = rotation_vector(half_turns.requires_grad_())
+    torch.testing.assert_close(vector.norm(dim=-1), torch.full((23,), math.pi).double())
+    vector.sum().backward()
+    assert half_turns.grad.abs().max() < 100
+
+
 def test_derivative_of_rotation_vector_at_the_identity():
     vector = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     jacobian = torch.autograd.functional.jacobian(

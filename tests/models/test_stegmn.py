@@ -13,8 +13,9 @@ from molecules import (
 )
 
 from openmm_stegmn.data import WindowBlocks, superpose_windows
-from openmm_stegmn.mechanics import superpose, wrap_angle
+from openmm_stegmn.mechanics import superpose, superposition, wrap_angle
 from openmm_stegmn.models import _articulated, build_model
+from openmm_stegmn.models._rigid_motion import RigidMotion
 from openmm_stegmn.models.layers import relative_torsions
 
 PENTANE = alkane(5)
@@ -103,6 +104,19 @@ def test_rigid_motion_starts_from_shared_regression():
     model = stegmn(molecule, history=2).double()
     model.fit(WindowBlocks.of(frames[:, :-1], frames[:, -1]))
     torch.testing.assert_close(model(frames[:, :-1])[:, 0], frames[:, -1], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("molecule", [PENTANE, beside(alkane(4), water())])
+def test_rigid_motion_by_known_superpositions(molecule):
+    """A molecule's rotations are those that superpose it; several molecules have their own."""
+    body, masses = molecule.body(), torch.tensor(molecule.masses, dtype=torch.float64)
+    motion = RigidMotion(history=3).double()
+    motion.rotation_weights.copy_(torch.tensor([0.3, -0.8]))
+    frames = random_walk(molecule, 3)
+    turns = torch.stack([random_rotation(seed) for seed in range(3)])
+    window = frames @ turns.mT + torch.arange(3.0, dtype=torch.float64)[:, None, None]
+    rotation = superposition(window, window[-1:], masses)[2]
+    torch.testing.assert_close(motion(body, window, rotation), motion(body, window))
 
 
 def test_superposed_windows_teach_no_rigid_motion():
