@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ..data import WindowBlocks
 from ..mechanics import closest_turns, wrap_angle
 from ._near_pairs import NearPairs
-from .layers import BondMechanics, LagRegression, relative_torsions
+from .layers import BondMechanics, LagRegression, relative_torsions, torsion_history
 
 # Windows that least squares sees, and iterations that find the best turns of each.
 _FITTED, _ITERATIONS = 20_000, 3
@@ -39,8 +39,8 @@ class ArticulatedMechanism(nn.Module):
 
     def forward(self, context, x: Tensor, h: Tensor, force: Tensor) -> Tensor:
         """Increments ``(B, n_bonds)``, rad, of windows ``(B, T, N, 3)``."""
-        past = relative_torsions(context.body, x)
-        return self.regression(past) + self.bonds(context.body, x[:, -1], past, h, force)
+        past, last = torsion_history(context.body, x)
+        return self.regression(past) + self.bonds(context.body, x[:, -1], past, last, h, force)
 
     def move(self, context, base: Tensor, step: Tensor, rotation, translation):
         """Forward kinematics: the moved frame, and the rotation of each atom's fragment."""

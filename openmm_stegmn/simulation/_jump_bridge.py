@@ -56,9 +56,9 @@ class JumpCall(nn.Module):
         """
         start, frame, rotations = self.predict(frames, shown, noise)
         moved = (frame - start) / ANGSTROM_PER_NM
-        # What is not a number is in a sum, and is not less than anything.
-        usable = torch.isfinite(rotations.sum()) & (moved.abs().max() < LARGEST_DISPLACEMENT)
-        return moved, rotations, 1.0 - usable.to(shown)
+        # What is not a number is the largest, and is not less than anything.
+        largest = torch.cat([moved.flatten(), rotations.flatten()]).abs().max()
+        return moved, rotations, 1.0 - (largest < LARGEST_DISPLACEMENT).to(shown)
 
     def predict(self, frames, shown, noise):
         """Where the jump starts and where it ends, Å, and the rotations; see ``forward``."""

@@ -1,6 +1,6 @@
 """Building blocks that the models share."""
 
-from ._bonds import BondAttention, BondMechanics, axial_torque, relative_torsions
+from ._bonds import BondAttention, BondMechanics, axial_torque, relative_torsions, torsion_history
 from ._clusters import PoolingLayer, SoftClusters
 from ._egnn import EdgeMessages, Edges, EGNNLayer
 from ._elastic_regression import ElasticRegression
@@ -33,5 +33,5 @@ __all__ = [
     "TensorProduct", "VectorConvolution", "axial_torque", "bond_graph", "complete_graph",
     "fourier_basis", "gather_atoms", "neighbour_table", "pair_features", "radial_basis",
     "radius_graph", "relative_torsions", "ridge_solution", "spherical_harmonics",
-    "time_embedding",
+    "time_embedding", "torsion_history",
 ]  # fmt: skip

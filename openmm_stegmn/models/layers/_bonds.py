@@ -30,6 +30,7 @@ class BondMechanics(nn.Module):
 
     def __init__(self, history: int, hidden: int, channels: int, heads: int):
         super().__init__()
+        self.register_buffer("harmonics", torch.arange(1.0, _HARMONICS + 1), persistent=False)
         n_odd = _HARMONICS + history - 1 + channels
         self.even_input = Perceptron(2 * hidden + _HARMONICS + history - 1, hidden, hidden)
         self.odd_input = nn.Linear(n_odd, channels, bias=False)
@@ -37,7 +38,10 @@ class BondMechanics(nn.Module):
         self.bonds = BondAttention(hidden, channels, heads)
         self.gains = Perceptron(hidden, hidden, n_odd + channels, zero=True)
 
-    def forward(self, body: ArticulatedBody, x: Tensor, past: Tensor, h: Tensor, force: Tensor):
+    def forward(
+        self, body: ArticulatedBody, x: Tensor, past: Tensor, last: Tensor, h: Tensor,
+        force: Tensor,
+    ):  # fmt: skip
         """Turn of each bond, ``(B, n_bonds)``, rad.
 
         Parameters
@@ -47,18 +51,16 @@ class BondMechanics(nn.Module):
             Last frame, Å.
         past : Tensor, ``(B, T - 1, n_bonds)``
             Past torsions relative to the last, rad.
+        last : Tensor, ``(B, n_bonds)``
+            Torsions of the last frame, rad.
         h : Tensor, ``(B, N, hidden)``
         force : Tensor, ``(B, N, channels, 3)``
         """
-        torsions = body.torsions(x)
-        multiples = torsions.unsqueeze(-1) * torch.arange(
-            1, _HARMONICS + 1, dtype=x.dtype, device=x.device
-        )
-        past = past.transpose(1, 2)
-        j, k = body.torsion_atoms[:, 1], body.torsion_atoms[:, 2]
-        even = torch.cat([h[:, j], h[:, k], torch.cos(multiples), torch.cos(past)], -1)
-        even = self.even_input(even)
-        given = torch.cat([torch.sin(multiples), torch.sin(past), axial_torque(body, x, force)], -1)
+        multiples = last.unsqueeze(-1) * self.harmonics
+        angles = torch.cat([multiples, past.transpose(1, 2)], -1)
+        ends = h.index_select(1, body.axis_atoms).unflatten(1, (-1, 2)).flatten(2)
+        even = self.even_input(torch.cat([ends, torch.cos(angles)], -1))
+        given = torch.cat([torch.sin(angles), axial_torque(body, x, force)], -1)
         odd = self.odd_input(given) * (1 + self.gate(even))
         even, odd = self.bonds(even, odd)
         return (self.gains(even) * torch.cat([given, odd], -1)).sum(-1)
@@ -85,13 +87,11 @@ class BondAttention(nn.Module):
         turning = self.odd_value(odd).unsqueeze(-2).expand(*shape[:-1], -1)
         values = torch.cat([value, turning], -1).transpose(-2, -3)
         query, key = query.transpose(-2, -3), key.transpose(-2, -3).transpose(-1, -2)
-        mean = torch.cat(
-            [
-                (part @ key / query.shape[-1] ** 0.5).softmax(-1) @ values
-                for part in query.split(_SCORES // (key.shape[-1] * self.heads) + 1, -2)
-            ],
-            -2,
-        ).transpose(-2, -3)
+        parts = [
+            (part @ key / query.shape[-1] ** 0.5).softmax(-1) @ values
+            for part in query.split(_SCORES // (key.shape[-1] * self.heads) + 1, -2)
+        ]
+        mean = (parts[0] if len(parts) == 1 else torch.cat(parts, -2)).transpose(-2, -3)
         gathered, turned = mean.split([value.shape[-1], odd.shape[-1]], -1)
         gathered, turned = gathered.flatten(-2), turned.flatten(-2)
         return even + self.even_out(gathered), odd + self.odd_out(turned)
@@ -99,8 +99,13 @@ class BondAttention(nn.Module):
 
 def relative_torsions(body: ArticulatedBody, window: Tensor) -> Tensor:
     """Past torsions relative to the last, ``(..., T - 1, n_bonds)``, in (−π, π]."""
-    torsions = body.torsions(window)
-    return wrap_angle(torsions[..., :-1, :] - torsions[..., -1:, :])
+    return torsion_history(body, window)[0]
+
+
+def torsion_history(body: ArticulatedBody, window: Tensor):
+    """What :func:`relative_torsions` gives, and the last torsions ``(..., n_bonds)``."""
+    past, last = body.torsions(window).tensor_split([-1], -2)
+    return wrap_angle(past - last), last.squeeze(-2)
 
 
 def axial_torque(body: ArticulatedBody, x: Tensor, force: Tensor) -> Tensor:
@@ -118,15 +123,14 @@ def axial_torque(body: ArticulatedBody, x: Tensor, force: Tensor) -> Tensor:
         :math:`Σ ((x_i - x_p) × f_i)·â / (J + 1 Å^2)`, over the atoms distal to each bond.
     """
     pivot, axis = body.axes(x)
-    moment = torch.cross(x.unsqueeze(-2).expand_as(force), force, dim=-1)
-    both = torch.cat([moment, force], -1).flatten(-2)
-    total = body.distal_sums(both).unflatten(-1, (-1, 6))
-    moment, resultant = total[..., :3], total[..., 3:]
-    moment = moment - torch.cross(pivot.unsqueeze(-2).expand_as(resultant), resultant, dim=-1)
-    # Σ|x − p|² = Σ|x|² − 2 p·Σx + n |p|²
+    moment = torch.linalg.cross(x.unsqueeze(-2), force)
+    wrench = torch.cat([moment, force], -1).flatten(-2)
     square = (x * x).sum(-1, keepdim=True)
-    sums = body.distal_sums(torch.cat([square, x, torch.ones_like(square)], -1))
-    inertia = (
-        sums[..., 0] - 2 * (pivot * sums[..., 1:4]).sum(-1) + sums[..., 4] * (pivot * pivot).sum(-1)
-    )
-    return (moment * axis.unsqueeze(-2)).sum(-1) / (inertia.unsqueeze(-1) + 1.0)
+    sums = body.distal_sums(torch.cat([wrench, square, x, torch.ones_like(square)], -1))
+    wrench, square, first, count = sums.split([wrench.shape[-1], 1, 3, 1], -1)
+    # (Σ x × f − p × Σ f)·â = Σ x × f · â + Σ f · (p × â)
+    twist = torch.cat([axis, torch.linalg.cross(pivot, axis)], -1)
+    torque = (wrench.unflatten(-1, (-1, 6)) @ twist.unsqueeze(-1)).squeeze(-1)
+    # Σ|x − p|² = Σ|x|² − p·(2 Σx − n p)
+    inertia = square - (pivot * (2 * first - count * pivot)).sum(-1, keepdim=True)
+    return torque / (inertia + 1.0)

@@ -127,4 +127,4 @@ def radial_basis(distance: Tensor, count: int, cutoff: float) -> Tensor:
     """Gaussians of a distance (Å), evenly spaced from 0 to ``cutoff``, as a last dimension."""
     centres = torch.linspace(0.0, cutoff, count, dtype=distance.dtype, device=distance.device)
     width = cutoff / (count - 1)
-    return torch.exp(-(((distance.unsqueeze(-1) - centres) / width) ** 2) / 2)
+    return torch.exp((distance.unsqueeze(-1) - centres).square() * (-0.5 / width**2))

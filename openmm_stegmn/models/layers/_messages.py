@@ -71,7 +71,8 @@ class MessageNetwork(nn.Module):
         """
         history = self.invariants(x, neighbours)
         gain = 1 + self.pair_gain(history.kinds)
-        pair = self.pair_input(history.features) * gain + self.pair_embedding(history.kinds)
+        own = self.pair_embedding(history.kinds)
+        pair = torch.addcmul(own, self.pair_input(history.features), gain)
         pair = self.pair_mix(nn.functional.silu(pair))
         h = self.atom_embedding(atom_types).expand(x.shape[0], -1, -1)
         for node, update in zip(self.nodes, self.pairs, strict=True):
@@ -85,7 +86,7 @@ class MessageNetwork(nn.Module):
         gains = self.node_force(torch.cat([h, pair.mean(2)], -1)).unflatten(-1, (channels, lags))
         along = weights[..., 0].transpose(-1, -2) @ history.direction
         theirs = weights[..., 1:].movedim(2, 3).flatten(3) @ history.other.flatten(2, 3)
-        return (along + theirs) / pair.shape[2] + gains @ history.own
+        return torch.add(gains @ history.own, along + theirs, alpha=1 / pair.shape[2])
 
 
 class PairUpdate(nn.Module):
