@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ._angle_free_energies import ShownAngles, angle_free_energies
+from ._angle_free_energies import ShownAngles, angle_free_energies, most_different
 from ._constraint_audit import ConstraintAudit
 from ._frames import HybridFrames
 from ._jump_audit import JumpAudit
@@ -111,8 +111,15 @@ def analyze_trajectory(
     tell("going through the trajectory")
     every = [comparison, jumps, *(each for each in (constraints, markov) if each is not None)]
     OnePass([*every, *angles.readers]).run(**run)
+    chosen = most_different(angles, comparison)
+    if plain is not None and (readers := plain.read(chosen)):
+        tell("going through the reference once more")
+        OnePass(readers).run(**run)
+    if again := [*(() if markov is None else markov.after), *angles.read(chosen)]:
+        tell("going through the trajectory once more")
+        OnePass(again).run(**run)
     tell("estimating free energies")
-    free_energies = angle_free_energies(angles, plain, comparison, markov, run)
+    free_energies = angle_free_energies(chosen, angles, plain, markov)
     return TrajectoryAnalysis(
         frames, comparison, jumps, constraints, markov, free_energies, reference is not None,
         temperature, notes,

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from MDAnalysis.analysis.dihedrals import Dihedral
 
 from ._basins import basin_table
 from ._blocks import block_of_frames
+from ._frame_analysis import FrameAnalysis, WorkerResults, join
 from ._free_energy import (
     LEAST_SHARE,
     FreeEnergy,
@@ -14,6 +14,7 @@ from ._free_energy import (
     free_energy_error,
     free_energy_of,
 )
+from ._observables import torsions
 from ._topology import backbone_of, bonds_of, dihedrals_of, elements_of, labels_of
 
 # Residues, or dihedrals, that free energies are shown of.
@@ -95,7 +96,7 @@ class ShownAngles:
     axes : list of str
     observable : str
         Name of the observable that compares them.
-    readers : list of AnalysisBase
+    readers : list of FrameAnalysis
         To be run over the trajectory with other analyses; none, if there are too many dihedrals.
     """
 
@@ -109,69 +110,104 @@ class ShownAngles:
             self.axes, self.observable = ["dihedral"], "dihedrals"
         few = 0 < len(self.names) <= _MOST_READ
         self.readers = [self._reader(range(len(self.names)))] if few else []
+        self._read = range(len(self.names)) if few else ()
 
     def _reader(self, chosen):
-        quadruples = self._quadruples[list(chosen)].reshape(-1, 4)
-        return Dihedral([self.atoms[four] for four in quadruples])
+        return AngleSeries(self.atoms, self._quadruples[list(chosen)].reshape(-1, 4))
 
-    def angles(self, chosen, run):
-        """rad, ``(n_frames, n_chosen, n_axes)``, of dihedrals by number.
+    def read(self, chosen):
+        """Readers that have yet to run, for `angles` of dihedrals by number: none or one."""
+        if set(chosen) <= set(self._read):
+            return []
+        self._read, self.readers = chosen, [self._reader(chosen)]
+        return self.readers
 
-        Parameters
-        ----------
-        chosen : list of int
-        run : dict
-            Options of ``run``, if the dihedrals have not been read.
-        """
-        n_axes = len(self.axes)
-        if self.readers:
-            found = self.readers[0].results.angles
-            found = found.reshape(len(found), -1, n_axes)[:, chosen]
-        else:
-            found = self._reader(chosen).run(**run).results.angles
-            found = found.reshape(len(found), -1, n_axes)
-        return np.deg2rad(found)
+    def angles(self, number):
+        """rad, ``(n_frames, n_axes)``, of one that has been read."""
+        n_axes, place = len(self.axes), list(self._read).index(number)
+        return self.readers[0].results.angles[:, place * n_axes : (place + 1) * n_axes]
 
 
-def angle_free_energies(angles, plain, comparison, markov, run):
-    """Free energies of the few dihedrals or residues that differ most.
+class AngleSeries(FrameAnalysis):
+    """Dihedrals of every frame.
+
+    Parameters
+    ----------
+    atoms : MDAnalysis.AtomGroup
+    quadruples : ndarray (n, 4)
+        Places in the group.
+
+    Attributes
+    ----------
+    results.angles : ndarray (n_frames, n)
+        rad.
+    """
+
+    def __init__(self, atoms, quadruples):
+        super().__init__(atoms.universe.trajectory)
+        self._atoms, self._quadruples = atoms, quadruples
+
+    def _prepare(self):
+        self.results.angles = np.empty((self.n_frames, len(self._quadruples)))
+
+    def _single_frame(self):
+        angles = torsions(self._atoms.positions, self._quadruples, self._ts.dimensions)
+        self.results.angles[self._frame_index] = angles
+
+    def _get_aggregator(self):
+        return WorkerResults(lookup={"angles": join})
+
+
+def most_different(angles, comparison):
+    """Numbers of the few dihedrals or residues that differ most.
 
     Parameters
     ----------
     angles : ShownAngles
-        Whose readers have run.
+    comparison : OriginComparison
+        That has run.
+
+    Returns
+    -------
+    list of int
+    """
+    names = angles.names
+    worst = [c.worst for c in comparison.results.comparisons if c.observable == angles.observable]
+    order = sorted(range(len(names)), key=lambda n: (names[n] not in worst, n))
+    return sorted(order[:_MOST_SHOWN])
+
+
+def angle_free_energies(chosen, angles, plain, markov):
+    """Free energies of some dihedrals or residues.
+
+    Parameters
+    ----------
+    chosen : list of int
+    angles : ShownAngles
+        That have been read.
     plain : ShownAngles or None
         Of plain molecular dynamics.
-    comparison : OriginComparison
     markov : LegMarkovModel or None
-    run : dict
-        Options of ``run``.
 
     Returns
     -------
     list of AngleFreeEnergies
     """
-    results, names = comparison.results, angles.names
-    worst = [c.worst for c in results.comparisons if c.observable == angles.observable]
-    order = sorted(range(len(names)), key=lambda n: (names[n] not in worst, n))
-    chosen = sorted(order[:_MOST_SHOWN])
-    if not chosen:
-        return []
-    own = angles.angles(chosen, run)
-    other = None
-    if plain is not None:
-        physical = ~plain.frames.jumped
-        other = plain.angles(chosen, run)[physical], plain.frames[physical]
-    return [
-        _free_energies_of(names[number], angles, own[:, place], other, place, markov)
-        for place, number in enumerate(chosen)
-    ]
+    physical = None if plain is None else ~plain.frames.jumped
+    found = []
+    for number in chosen:
+        other = None
+        if plain is not None:
+            other = plain.angles(number)[physical], plain.frames[physical]
+        found.append(
+            _free_energies_of(angles.names[number], angles, angles.angles(number), other, markov)
+        )
+    return found
 
 
-def _free_energies_of(name, angles, own, other, place, markov):
+def _free_energies_of(name, angles, own, reference, markov):
     frames, axes = angles.frames, angles.axes
     blocks = block_of_frames(frames)
-    reference = None if other is None else (other[0][:, place], other[1])
 
     def sides(columns, edges):
         made = {"raw": free_energy_of(own[:, columns], edges, blocks), "reference": None}

@@ -1,12 +1,11 @@
 """How well every constrained length is kept, by frame and by what made the frame."""
 
 import numpy as np
-from MDAnalysis.analysis.results import ResultsGroup
 from MDAnalysis.lib.distances import calc_bonds
 
 from ..simulation import Origin, system_constraints
 from ..units import to_angstrom
-from ._frame_analysis import FrameAnalysis
+from ._frame_analysis import FrameAnalysis, WorkerResults, add_up, join
 from ._frames import HybridFrames
 
 
@@ -60,8 +59,9 @@ class ConstraintAudit(FrameAnalysis):
 
     def _prepare(self):
         n_constraints = len(self._pairs)
-        self.results.frame_numbers = []
-        self.results.worst, self.results.mean, self.results.rounding = [], [], []
+        self.results.frame_numbers = np.zeros(self.n_frames, int)
+        for name in ("worst", "mean", "rounding"):
+            self.results[name] = np.zeros(self.n_frames)
         self.results.largest = np.zeros((2, n_constraints))
         self.results.sums = np.zeros((2, n_constraints))
 
@@ -69,28 +69,25 @@ class ConstraintAudit(FrameAnalysis):
         frame, positions = self._ts.frame, self._atoms.positions
         ends = (positions[column] for column in self._pairs.T)
         errors = np.abs(calc_bonds(*ends, box=self._ts.dimensions) / self._lengths - 1)
-        kind = int(self._origins[frame] == Origin.JUMP)
-        self.results.frame_numbers.append(frame)
-        self.results.worst.append(errors.max(initial=0.0))
-        self.results.mean.append(errors.mean() if len(errors) else 0.0)
-        self.results.rounding.append(_rounding(positions))
+        kind, place = int(self._origins[frame] == Origin.JUMP), self._frame_index
+        self.results.frame_numbers[place] = frame
+        self.results.worst[place] = errors.max(initial=0.0)
+        self.results.mean[place] = errors.mean() if len(errors) else 0.0
+        self.results.rounding[place] = _rounding(positions)
         np.maximum(self.results.largest[kind], errors, out=self.results.largest[kind])
         self.results.sums[kind] += errors
 
     def _get_aggregator(self):
-        join, add = ResultsGroup.flatten_sequence, ResultsGroup.ndarray_sum
-        return ResultsGroup(
+        return WorkerResults(
             lookup={
                 "frame_numbers": join, "worst": join, "mean": join, "rounding": join,
-                "largest": _largest, "sums": add,
+                "largest": _largest, "sums": add_up,
             }
         )  # fmt: skip
 
     def _conclude(self):
         results = self.results
-        for name in ("frame_numbers", "worst", "mean", "rounding"):
-            results[name] = np.array(results[name])
-        numbers = results.frame_numbers.astype(int)
+        numbers = results.frame_numbers
         results.times, results.origins = self._all_times[numbers], self._origins[numbers]
         results.pairs, results.lengths = self._pairs, self._lengths
         shortest = self._lengths.min(initial=np.inf)

@@ -3,17 +3,17 @@
 import numpy as np
 import openmm
 from MDAnalysis.analysis.align import rotation_matrix
-from MDAnalysis.analysis.results import ResultsGroup
 
 from ..simulation import system_xml
 from ._blocks import block_of_frames
 from ._energies import PotentialEnergy, energies_at
-from ._frame_analysis import FrameAnalysis
+from ._frame_analysis import FrameAnalysis, WorkerResults, add_up, join
 from ._frames import HybridFrames
 from ._jump_tables import acceptance_table, relaxation_table, temperature_tables
 from ._kinetic_groups import KineticGroups
 
 _MOST_FRAMES_SINCE = 20
+_OF_FRAMES = ("displacement", "temperature", "potential_energy")
 
 
 class JumpAudit(FrameAnalysis):
@@ -116,8 +116,9 @@ class JumpAudit(FrameAnalysis):
 
     def _prepare(self):
         self._last = None
-        for name in ("frame_numbers", "displacement", "temperature", "potential_energy"):
-            self.results[name] = []
+        self.results.frame_numbers = np.zeros(self.n_frames, int)
+        for name in _OF_FRAMES:
+            self.results[name] = np.full(self.n_frames, np.nan)
         n_blocks = int(self._blocks.max(initial=-1)) + 1
         shape = (n_blocks, _MOST_FRAMES_SINCE + 2)
         self.results.counts = np.zeros(shape)
@@ -127,16 +128,15 @@ class JumpAudit(FrameAnalysis):
     def _single_frame(self):
         number, results = self._ts.frame, self.results
         potential, displacement = self._potential_energy(number), self._displacement(number)
-        results.frame_numbers.append(number)
-        results.displacement.append(displacement)
-        results.potential_energy.append(potential)
-        results.temperature.append(np.nan)
+        results.frame_numbers[self._frame_index] = number
+        results.displacement[self._frame_index] = displacement
+        results.potential_energy[self._frame_index] = potential
         place = self._blocks[number], self._since[number] + 1
         results.counts[place] += 1
         if self._groups is None or not self._ts.has_velocities:
             return
         kinetic = self._groups.kinetic(self._atoms.velocities)
-        results.temperature[-1] = self._groups.temperature(kinetic)
+        results.temperature[self._frame_index] = self._groups.temperature(kinetic)
         for kind, sums in self._groups.sums(kinetic).items():
             results[f"kinetic_{kind}"][place] += sums
 
@@ -166,16 +166,13 @@ class JumpAudit(FrameAnalysis):
         return rotation_matrix(own, before)[1]
 
     def _get_aggregator(self):
-        join, add = ResultsGroup.flatten_sequence, ResultsGroup.ndarray_sum
-        lists = ("frame_numbers", "displacement", "temperature", "potential_energy")
+        values = ("frame_numbers", *_OF_FRAMES)
         sums = ("counts", *(f"kinetic_{kind}" for kind in self.group_kinds))
-        return ResultsGroup(lookup=dict.fromkeys(lists, join) | dict.fromkeys(sums, add))
+        return WorkerResults(lookup=dict.fromkeys(values, join) | dict.fromkeys(sums, add_up))
 
     def _conclude(self):
         results = self.results
-        for name in ("frame_numbers", "displacement", "temperature", "potential_energy"):
-            results[name] = np.array(results[name])
-        seen = self.hybrid_frames[results.frame_numbers.astype(int)]
+        seen = self.hybrid_frames[results.frame_numbers]
         results.times, results.origins = seen.time, seen.origin
         results.replicas, results.running_times = seen.replica, seen.running_time
         tried = seen.accepted >= 0
@@ -187,8 +184,7 @@ class JumpAudit(FrameAnalysis):
             name: _largest(seen.constraint_error[chosen])
             for name, chosen in (("physical", ~seen.jumped), ("jumped", seen.jumped))
         }
-        since = self._since[results.frame_numbers.astype(int)]
-        blocks = self._blocks[results.frame_numbers.astype(int)]
+        since, blocks = self._since[results.frame_numbers], self._blocks[results.frame_numbers]
         results.relaxation, results.relaxed_after = relaxation_table(
             results.potential_energy, since, blocks, self.hybrid_frames.interval
         )

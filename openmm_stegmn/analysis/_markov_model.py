@@ -1,20 +1,25 @@
 """A Markov state model of the legs, and what it makes of the whole trajectory."""
 
 import numpy as np
-from MDAnalysis.analysis.results import ResultsGroup
 
 from ._blocks import block_of_frames
 from ._discretise import discretise
 from ._extras import optional
 from ._features import make_features
-from ._frame_analysis import FrameAnalysis
+from ._frame_analysis import FrameAnalysis, WorkerResults, add_up, join
 from ._frames import HybridFrames
 from ._free_energy import angle_edges, free_energy_of, weighted_histograms
 from ._lag_checks import check_lags
 from ._legs import leg_ranges
 from ._markov_estimate import estimate, interval
+from ._slow_modes import LaggedSums, Projection, fit_slow_modes
 
 _LONGEST_DEFAULT_LAG = 10.0  # ps
+_MOST_DIMENSIONS = 10
+# Features of all frames are kept up to so many bytes, or up to so many matrices of the size of
+# their covariances, which slow modes take anyway; of more frames they are summed up in the first
+# pass, and projected in a second.
+_MOST_KEPT, _MOST_MATRICES = 128 * 2**20, 8
 
 
 class LegMarkovModel(FrameAnalysis):
@@ -101,37 +106,93 @@ class LegMarkovModel(FrameAnalysis):
         self._with_jump = self._all_frames.exact if with_jump is None else with_jump
         # before anything is read
         self._lag_in_frames(self._all_frames, self._ranges(self._all_frames))
+        self._origin, self._projection = self._values(), None
+
+    def _values(self):
+        return np.asarray(self._features(self._atoms), dtype=np.float32).ravel()
 
     def _ranges(self, frames):
         return np.stack(leg_ranges(frames, self._through, self._with_jump), axis=1)
 
     def _prepare(self):
-        self.results.features, self.results.frame_numbers = [], []
+        self._plan()
+        if self._keeps:
+            shape = (self.n_frames, len(self._origin))
+            self.results.features = np.empty(shape, dtype=np.float32)
+        else:
+            self.results.sums, self._waiting = LaggedSums(self._origin), {}
+
+    def _plan(self):
+        """What depends on the frames of the run; the same in every process."""
+        if self.step != 1:
+            raise ValueError("A Markov model needs every frame: run without step and frames.")
+        self._seen = self._all_frames[self.start : self.stop]
+        self._legs = self._ranges(self._seen)
+        self._n_lag = self._lag_in_frames(self._seen, self._legs)
+        # one end of each pair of frames that slow modes are made of
+        self._ends = np.zeros(len(self._seen), dtype=bool)
+        for start, stop in self._legs:
+            self._ends[start + self._n_lag : stop] = True
+        most = max(_MOST_KEPT, _MOST_MATRICES * 8 * len(self._origin) ** 2)
+        size = self._origin.nbytes * len(self._seen)
+        self._keeps = self._dimensions == 0 or size <= most
 
     def _single_frame(self):
-        values = np.asarray(self._features(self._atoms), dtype=np.float32).ravel()
-        self.results.features.append(values)
-        self.results.frame_numbers.append(self._ts.frame)
+        values = self._values()
+        if self._keeps:
+            self.results.features[self._frame_index] = values
+            return
+        place = self._ts.frame - self.start
+        if self._frame_index == 0:
+            self._read_before(place)
+        if self._ends[place]:
+            self.results.sums.add(self._waiting.pop(place - self._n_lag)[None], values[None])
+        if self._ends[place + self._n_lag : place + self._n_lag + 1].any():
+            self._waiting[place] = values
+        if self._frame_index == self.n_frames - 1:
+            self.results.sums.close()
+            self._waiting = {}
+
+    def _read_before(self, place):
+        """Frames of another process that have pairs in this one."""
+        for number in range(max(place - self._n_lag, 0), place):
+            if self._ends[number + self._n_lag]:
+                self._trajectory[self.start + number]
+                self._waiting[number] = self._values()
+        self._trajectory[self.start + place]
 
     def _get_aggregator(self):
-        join = ResultsGroup.flatten_sequence
-        return ResultsGroup(lookup={"features": join, "frame_numbers": join})
+        return WorkerResults(lookup={"features": join, "sums": add_up})
 
     def _conclude(self):
-        results = self.results
-        numbers = np.array(results.frame_numbers, dtype=int)
-        if (np.diff(numbers) != 1).any():
-            raise ValueError("A Markov model needs every frame: run without step and frames.")
-        features = np.array(results.features)
-        del results.features, results.frame_numbers
-        self._seen = self._all_frames[numbers]
+        self._plan()
+        if not self._keeps:
+            modes = self.results.pop("sums").modes(self._n_lag, self._dimensions)
+            self._projection = ProjectedFrames(self, self._projected(modes))
+            return
+        features, self._projection = self.results.pop("features"), None
+        if self._dimensions != 0:
+            pieces = (features[start:stop] for start, stop in self._legs)
+            modes = fit_slow_modes(pieces, self._n_lag, self._dimensions)
+            features = self._projected(modes)(features)
+        self._estimate_from(features)
+
+    def _projected(self, modes):
+        return Projection(modes, self._dimensions or _MOST_DIMENSIONS)
+
+    @property
+    def after(self):
+        """A second pass, if features of all frames are too many to be kept."""
+        return [] if self._projection is None else [self._projection]
+
+    def _estimate_from(self, values):
+        """The model, of what states are made in: ``(n_frames, n_dimensions)``."""
+        results, ranges, lag = self.results, self._legs, self._n_lag
         results.times, self._blocks = self._seen.time, block_of_frames(self._seen)
-        ranges = self._ranges(self._seen)
-        lag = self._lag_in_frames(self._seen, ranges)
         results.lag = lag * self._seen.interval
         results.n_legs = int((np.diff(ranges) > lag).sum())
         results.states = discretise(
-            features, ranges, lag, ~self._seen.jumped, self._n_states, self._dimensions, self._seed
+            values, ranges, lag, ~self._seen.jumped, self._n_states, self._seed
         )  # fmt: skip
         n_states = int(results.states.max()) + 1
         pieces = [results.states[start:stop] for start, stop in ranges]
@@ -274,6 +335,33 @@ class LegMarkovModel(FrameAnalysis):
                 "frames that the model was made of."
             )
         return values
+
+
+class ProjectedFrames(FrameAnalysis):
+    """Features of each frame in slow modes, for a model that is then made of them.
+
+    Parameters
+    ----------
+    model : LegMarkovModel
+    projection : Projection
+    """
+
+    def __init__(self, model, projection):
+        super().__init__(model._trajectory)
+        self._model, self._project = model, projection
+
+    def _prepare(self):
+        shape = (self.n_frames, self._project.dimensions)
+        self.results.projected = np.empty(shape, dtype=np.float32)
+
+    def _single_frame(self):
+        self.results.projected[self._frame_index] = self._project(self._model._values()[None])[0]
+
+    def _get_aggregator(self):
+        return WorkerResults(lookup={"projected": join})
+
+    def _conclude(self):
+        self._model._estimate_from(self.results.pop("projected"))
 
 
 def _passage_rate(model, source, target):

@@ -1,8 +1,8 @@
 """Several analyses of a trajectory, each frame read once."""
 
-from MDAnalysis.analysis.results import Results, ResultsGroup
+from MDAnalysis.analysis.results import Results
 
-from ._frame_analysis import FrameAnalysis
+from ._frame_analysis import FrameAnalysis, WorkerResults
 
 
 class OnePass(FrameAnalysis):
@@ -12,7 +12,7 @@ class OnePass(FrameAnalysis):
     ----------
     analyses : list of AnalysisBase
         Of the same trajectory; all can be run in parallel. Afterwards each has its results as after
-        a run of its own.
+        a run of its own, but those of `FrameAnalysis.after` have not run.
     """
 
     def __init__(self, analyses, **options):
@@ -22,7 +22,7 @@ class OnePass(FrameAnalysis):
     def _prepare(self):
         for number, each in enumerate(self._analyses):
             each.results = self.results[f"of_{number}"] = Results()
-            each.n_frames = self.n_frames
+            self._tell_frames(each)
             each._prepare()
 
     def _single_frame(self):
@@ -32,10 +32,14 @@ class OnePass(FrameAnalysis):
 
     def _get_aggregator(self):
         aggregators = [each._get_aggregator().merge for each in self._analyses]
-        return ResultsGroup(lookup={f"of_{n}": merge for n, merge in enumerate(aggregators)})
+        return WorkerResults(lookup={f"of_{n}": merge for n, merge in enumerate(aggregators)})
 
     def _conclude(self):
         for number, each in enumerate(self._analyses):
             each.results = self.results[f"of_{number}"]
-            each.n_frames = self.n_frames
+            self._tell_frames(each)
             each._conclude()
+
+    def _tell_frames(self, analysis):
+        for name in ("n_frames", "start", "stop", "step"):
+            setattr(analysis, name, getattr(self, name))

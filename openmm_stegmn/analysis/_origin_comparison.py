@@ -1,11 +1,10 @@
 """Frames that jumps made beside those of physics, and both beside plain molecular dynamics."""
 
 import numpy as np
-from MDAnalysis.analysis.results import ResultsGroup
 
 from ._blocks import BLOCKS, block_of_frames, blocks_like
 from ._collective import Fluctuations, RadialDistribution, SecondaryStructure
-from ._frame_analysis import FrameAnalysis
+from ._frame_analysis import FrameAnalysis, WorkerResults, add_up
 from ._frames import HybridFrames
 from ._noise import LEAST_BLOCKS, OUTSIDE, UNKNOWN, WITHIN, Tally, compare_apart, compare_within
 from ._observables import Angles, Bonds, Dihedrals, GyrationRadius, Ramachandran
@@ -60,8 +59,7 @@ class FrameTallies(FrameAnalysis):
         self.results.frames[block, kind] += 1
 
     def _get_aggregator(self):
-        add = ResultsGroup.ndarray_sum
-        return ResultsGroup(lookup={"sums": add, "frames": add})
+        return WorkerResults(lookup={"sums": add_up, "frames": add_up})
 
 
 class OriginComparison(FrameTallies):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from synthetic import angles_of_states, chain, hybrid_frames, two_states
 
-from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _discretise
+from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _markov_model
 
 STAY = (0.95, 0.8)
 SHARE = (1 - STAY[0]) / (2 - sum(STAY))  # of state 1: 0.2
@@ -81,12 +81,33 @@ def test_a_passage_that_samples_never_make_takes_for_ever():
     assert found.passage_time(~inside, inside) == pytest.approx((5, 5, 5))
 
 
-def test_all_frames_are_projected_however_many(monkeypatch):
-    """In portions, so that what is in double precision does not grow with the frames."""
+@pytest.mark.parametrize("n_workers", [1, 3])
+@pytest.mark.parametrize("lag", [1.0, 4.0])
+def test_features_too_many_to_be_kept_make_the_same_model(monkeypatch, n_workers, lag):
+    """In two passes; processes begin within legs, which have to be known from before."""
     frames, _, angles = biased(np.random.default_rng(1))
-    expected = model(chain(angles), frames).results.states
-    monkeypatch.setattr(_discretise, "_PORTION", 100)
-    np.testing.assert_array_equal(model(chain(angles), frames).results.states, expected)
+    expected = model(chain(angles), frames, lag=lag).results
+    monkeypatch.setattr(_markov_model, "_MOST_KEPT", 0)
+    monkeypatch.setattr(_markov_model, "_MOST_MATRICES", 0)
+    run = {} if n_workers == 1 else {"backend": "multiprocessing", "n_workers": n_workers}
+    analysis = model(chain(angles), frames, run, lag=lag)
+    assert len(analysis.after) == 1
+    found = analysis.results
+    np.testing.assert_array_equal(found.states, expected.states)
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("most", [0, 2**20])
+def test_some_frames_make_the_model_of_those(monkeypatch, most):
+    monkeypatch.setattr(_markov_model, "_MOST_KEPT", most)
+    monkeypatch.setattr(_markov_model, "_MOST_MATRICES", 0)
+    frames, _, angles = biased(np.random.default_rng(1))
+    part = slice(300, 1200)
+    expected = model(chain(angles[part]), frames[part]).results
+    found = model(chain(angles), frames, {"start": 300, "stop": 1200}).results
+    np.testing.assert_array_equal(found.times, expected.times)
+    np.testing.assert_array_equal(found.states, expected.states)
 
 
 def test_chapman_kolmogorov_of_a_markov_chain():

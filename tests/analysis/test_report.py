@@ -13,6 +13,8 @@ from synthetic import angles_of_states, chain, hybrid_frames, two_states
 
 from openmm_stegmn.analysis import (
     HybridFrames,
+    _angle_free_energies,
+    _markov_model,
     analyze_trajectory,
     report_tables,
     summary_sentences,
@@ -36,13 +38,17 @@ def analysis_of(angles, frames, reference=None, **options):
 
 @pytest.fixture(scope="module")
 def biased():
+    return biased_analysis()
+
+
+def biased_analysis(**options):
     """Jumps that push the molecule into one state, and a place there that it does not have."""
     rng = np.random.default_rng(0)
     frames = hybrid_frames(LEGS, LEG)
     states = np.concatenate([two_states(STAY, LEG + 1, rng, 1) for _ in range(LEGS)])
     angles = angles_of_states(states, rng)
     angles[frames.jumped] = 2.2
-    return analysis_of(angles, frames, equilibrium(2500, rng), lag=2.0)
+    return analysis_of(angles, frames, equilibrium(2500, rng), lag=2.0, **options)
 
 
 def test_a_bad_model_is_told_of_in_the_first_sentence(biased):
@@ -57,6 +63,26 @@ def test_a_bad_model_is_told_of_in_the_first_sentence(biased):
     corrected, raw = map(float, found.groups())
     assert corrected < raw - 0.2
     assert "No system was given" in summary_sentences(biased)[-1]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_second_pass_finds_the_same(monkeypatch, biased, n_workers):
+    """As of many residues, and of more features than are kept."""
+    monkeypatch.setattr(_angle_free_energies, "_MOST_READ", 0)
+    monkeypatch.setattr(_markov_model, "_MOST_KEPT", 0)
+    monkeypatch.setattr(_markov_model, "_MOST_MATRICES", 0)
+    told = []
+    found = biased_analysis(n_workers=n_workers, progress=told.append)
+    assert [what for what in told if "once more" in what] == [
+        "going through the reference once more", "going through the trajectory once more",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found.markov.results.weights, biased.markov.results.weights)
+    assert found.comparison.results.verdicts == biased.comparison.results.verdicts
+    for own, expected in zip(found.free_energies, biased.free_energies, strict=True):
+        assert own.name == expected.name
+        np.testing.assert_array_equal(own.raw.population, expected.raw.population)
+        np.testing.assert_array_equal(own.corrected.population, expected.corrected.population)
+        np.testing.assert_array_equal(own.reference.population, expected.reference.population)
 
 
 def test_a_good_run_is_within_noise():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from openmm_stegmn.analysis import effective_samples, fit_slow_modes
+from openmm_stegmn.analysis._slow_modes import LaggedSums
 
 
 def relaxing(n, memory, seed=0):
@@ -35,6 +36,33 @@ def test_slow_modes_of_pieces():
     assert abs(np.corrcoef(mode, slow)[0, 1]) > 0.99
 
 
+<<<<<<< HEAD
 def test_pieces_that_are_all_too_short():
     with pytest.raises(ValueError, match="longest piece has 5 frames, and a lag of 5 takes more"):
         fit_slow_modes([np.zeros((3, 2)), np.zeros((5, 2))], 5, 1)
+=======
+def test_slow_modes_are_those_of_deeptime():
+    """Of all pairs at once, far from the origin; also from sums of two processes."""
+    decomposition = pytest.importorskip("deeptime.decomposition")
+    rng, lag = np.random.default_rng(0), 5
+    mixing = rng.normal(size=(4, 4))
+    series = np.stack([relaxing(3_000, memory, n) for n, memory in enumerate((0.99, 0.9, 0.5, 0))])
+    pieces = np.split(series.T @ mixing + 1e4, 30)
+    sides = (np.concatenate([piece[part] for piece in pieces])
+             for part in (slice(None, -lag), slice(lag, None)))  # fmt: skip
+    expected = decomposition.TICA(lagtime=lag, dim=3).partial_fit(tuple(sides)).fetch_model()
+    found = fit_slow_modes(pieces, lag, 3)
+    parts = [LaggedSums(pieces[0][0]) for _ in range(2)]
+    for number, piece in enumerate(pieces):
+        parts[number % 2].add(piece[:-lag], piece[lag:])
+    for each in parts:
+        each.close()
+    parts[0] += parts[1]
+    for model in (found, parts[0].modes(lag, 3)):
+        np.testing.assert_allclose(model.singular_values, expected.singular_values, rtol=1e-6)
+        np.testing.assert_allclose(
+            model.transform(pieces[0]), expected.transform(pieces[0]), rtol=1e-5, atol=1e-6
+        )
+    with pytest.raises(ValueError, match="No piece has more than the 100 frames"):
+        fit_slow_modes(pieces, 100)
+>>>>>>> be03429 (Analysis: features of frames are kept once, or summed up where they are many; results of workers are given up as they are joined)
