@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from synthetic import angles_of_states, chain, hybrid_frames, two_states
 
-from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _markov_model
+from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _leg_features
 
 STAY = (0.95, 0.8)
 SHARE = (1 - STAY[0]) / (2 - sum(STAY))  # of state 1: 0.2
@@ -87,8 +87,8 @@ def test_features_too_many_to_be_kept_make_the_same_model(monkeypatch, n_workers
     """In two passes; processes begin within legs, which have to be known from before."""
     frames, _, angles = biased(np.random.default_rng(1))
     expected = model(chain(angles), frames, lag=lag).results
-    monkeypatch.setattr(_markov_model, "_MOST_KEPT", 0)
-    monkeypatch.setattr(_markov_model, "_MOST_MATRICES", 0)
+    monkeypatch.setattr(_leg_features, "_MOST_KEPT", 0)
+    monkeypatch.setattr(_leg_features, "_MOST_MATRICES", 0)
     run = {} if n_workers == 1 else {"backend": "multiprocessing", "n_workers": n_workers}
     analysis = model(chain(angles), frames, run, lag=lag)
     assert len(analysis.after) == 1
@@ -100,8 +100,8 @@ def test_features_too_many_to_be_kept_make_the_same_model(monkeypatch, n_workers
 
 @pytest.mark.parametrize("most", [0, 2**20])
 def test_some_frames_make_the_model_of_those(monkeypatch, most):
-    monkeypatch.setattr(_markov_model, "_MOST_KEPT", most)
-    monkeypatch.setattr(_markov_model, "_MOST_MATRICES", 0)
+    monkeypatch.setattr(_leg_features, "_MOST_KEPT", most)
+    monkeypatch.setattr(_leg_features, "_MOST_MATRICES", 0)
     frames, _, angles = biased(np.random.default_rng(1))
     part = slice(300, 1200)
     expected = model(chain(angles[part]), frames[part]).results

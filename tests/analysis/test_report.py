@@ -14,7 +14,7 @@ from synthetic import angles_of_states, chain, hybrid_frames, two_states
 from openmm_stegmn.analysis import (
     HybridFrames,
     _angle_free_energies,
-    _markov_model,
+    _leg_features,
     analyze_trajectory,
     report_tables,
     summary_sentences,
@@ -69,8 +69,8 @@ def test_a_bad_model_is_told_of_in_the_first_sentence(biased):
 def test_a_second_pass_finds_the_same(monkeypatch, biased, n_workers):
     """As of many residues, and of more features than are kept."""
     monkeypatch.setattr(_angle_free_energies, "_MOST_READ", 0)
-    monkeypatch.setattr(_markov_model, "_MOST_KEPT", 0)
-    monkeypatch.setattr(_markov_model, "_MOST_MATRICES", 0)
+    monkeypatch.setattr(_leg_features, "_MOST_KEPT", 0)
+    monkeypatch.setattr(_leg_features, "_MOST_MATRICES", 0)
     told = []
     found = biased_analysis(n_workers=n_workers, progress=told.append)
     assert [what for what in told if "once more" in what] == [
