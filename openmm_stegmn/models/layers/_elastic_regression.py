@@ -53,8 +53,8 @@ class ElasticRegression(nn.Module):
         """Windows ``(B, T, N, 3)`` to displacements ``(B, N, 3)``, Å."""
         moved = self._of_near_positions(x) if self.local else self._of_all_positions(x)
         direction, lengths = self._arms(x)
-        pull = (self.arm_weights.unsqueeze(0) * lengths).sum(1)
-        return moved + (pull.unsqueeze(-1) * direction).sum(2)
+        pull = (self.arm_weights.permute(1, 2, 0).unsqueeze(-1) * lengths).sum(2, keepdim=True)
+        return moved + (pull * direction).sum(1).permute(2, 0, 1)
 
     def _of_all_positions(self, x):
         past, last = x[:, :-1] - x[:, -1:], x[:, -1]
@@ -71,13 +71,15 @@ class ElasticRegression(nn.Module):
         return moved - weights[..., -1].sum(1)[:, None] * x[:, :, -1]
 
     def _arms(self, x, atoms=slice(None)):
-        """Directions ``(B, n, K, 3)`` of some atoms' arms, and scalars ``(B, T + 1, n, K)``."""
-        separation = x[:, :, self.neighbours[atoms]] - x[:, :, atoms].unsqueeze(3)
-        length = torch.sqrt((separation * separation).sum(-1) + 1e-12)
-        last = length[:, -1:]
-        mean = self.mean_length[atoms].to(x.dtype)
-        features = [length[:, :-1] - last, last - mean, torch.ones_like(last)]
-        return separation[:, -1] / last[:, 0].unsqueeze(-1), torch.cat(features, 1)
+        """Directions ``(n, K, 3, B)`` of some atoms' arms, and scalars ``(n, K, T + 1, B)``."""
+        # An atom's rows hold all windows: what is picked lies together, and so does what is summed.
+        rows = x.permute(2, 3, 1, 0).contiguous()
+        separation = rows[self.neighbours[atoms]] - rows[atoms].unsqueeze(1)
+        length = torch.sqrt((separation * separation).sum(2) + 1e-12)
+        last = length[:, :, -1:]
+        mean = self.mean_length[atoms].to(x.dtype)[..., None, None]
+        features = [length[:, :, :-1] - last, last - mean, torch.ones_like(last)]
+        return separation[..., -1, :] / last, torch.cat(features, 2)
 
     @torch.no_grad()
     def fit(self, windows: Tensor, targets: Tensor) -> None:
@@ -116,8 +118,8 @@ class ElasticRegression(nn.Module):
             positions = positions[:, :, self.partners[atom]]
         positions = positions.flatten(1, 2)
         direction, lengths = self._arms(x, slice(atom, atom + 1))
-        arms = lengths[:, :, 0].unsqueeze(-1) * direction
-        return torch.cat([positions, arms.flatten(1, 2)], 1).permute(1, 2, 0)
+        arms = lengths[0].transpose(0, 1).unsqueeze(2) * direction
+        return torch.cat([positions.permute(1, 2, 0), arms.flatten(0, 1)])
 
     def _set(self, atom, weights):
         n_positions = self.position_weights[:, atom].numel()

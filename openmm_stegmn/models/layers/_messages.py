@@ -70,27 +70,25 @@ class MessageNetwork(nn.Module):
         force : Tensor, ``(B, N, channels, 3)``
         """
         history = self.invariants(x, neighbours)
-        gain = 1 + self.pair_gain(history.kinds)
-        own = self.pair_embedding(history.kinds)
-        pair = torch.addcmul(own, self.pair_input(history.features), gain)
+        gain, shift = 1 + self.pair_gain(history.kinds), self.pair_embedding(history.kinds)
+        pair = torch.addcmul(shift, self.pair_input(history.features), gain)
         pair = self.pair_mix(nn.functional.silu(pair))
         h = self.atom_embedding(atom_types).expand(x.shape[0], -1, -1)
         for node, update in zip(self.nodes, self.pairs, strict=True):
-            h = h + node(torch.cat([h, pair.mean(2)], -1))
-            pair = pair + update(pair, h, neighbours.table)
+            h = h + node(torch.cat([h, _mean(pair)], -1))
+            pair = update(pair, h, neighbours.table)
         return h, self._forces(h, nn.functional.silu(self.pair_hidden(pair)), history)
 
     def _forces(self, h: Tensor, pair: Tensor, history: PairHistory) -> Tensor:
         lags, channels = self.lags, self.channels
         weights = self.pair_force(pair).unflatten(-1, (channels, 1 + lags))
-        gains = self.node_force(torch.cat([h, pair.mean(2)], -1)).unflatten(-1, (channels, lags))
-        along = weights[..., 0].transpose(-1, -2) @ history.direction
-        theirs = weights[..., 1:].movedim(2, 3).flatten(3) @ history.other.flatten(2, 3)
-        return torch.add(gains @ history.own, along + theirs, alpha=1 / pair.shape[2])
+        gains = self.node_force(torch.cat([h, _mean(pair)], -1)).unflatten(-1, (channels, lags))
+        theirs = weights.movedim(2, 3).flatten(3) @ history.vectors.flatten(2, 3)
+        return torch.add(gains @ history.own, theirs, alpha=1 / pair.shape[2])
 
 
 class PairUpdate(nn.Module):
-    r""":math:`φ_e(e_{ij}, h_i, h_j)`: a perceptron of two layers.
+    r""":math:`e_{ij} + φ_e(e_{ij}, h_i, h_j)`, where :math:`φ_e` is a perceptron of two layers.
 
     The first one is linear in each, so that what comes from the atoms is computed once an atom.
     """
@@ -104,9 +102,17 @@ class PairUpdate(nn.Module):
 
     def forward(self, pair: Tensor, h: Tensor, table: Tensor) -> Tensor:
         """``(B, N, K, hidden)`` from the same and atoms' features ``(B, N, hidden)``."""
+        # Each pass over all pairs counts: atoms take the bias, and products are added to sums.
+        received = nn.functional.linear(h, self.receive.weight, self.pair.bias)
         sent = gather_atoms(self.send(h).unsqueeze(1), table).squeeze(1)
-        ends = self.receive(h).unsqueeze(2) + sent
-        return self.out(nn.functional.silu(self.pair(pair) + ends))
+        ends, rows = (received.unsqueeze(2) + sent).flatten(0, 2), pair.flatten(0, 2)
+        hidden = torch.addmm(ends, rows, self.pair.weight.T)
+        return self.out(nn.functional.silu(hidden)).add_(rows).view(pair.shape)
+
+
+def _mean(pair):
+    """Mean over neighbours; the gradient of a sum, unlike that of a mean, is not written out."""
+    return pair.sum(2) / pair.shape[2]
 
 
 def _linear(inputs, outputs, zero):

@@ -39,9 +39,9 @@ def test_features_are_what_they_are_named():
         expected = torch.stack([stretch, own, other])
         found = history.features[b, i, k, [t, 2 + t, 4 + t]]
         torch.testing.assert_close(found, expected)
-        torch.testing.assert_close(history.other[b, i, k, t], x[b, t, j] - x[b, -1, j])
+        torch.testing.assert_close(history.vectors[b, i, k, 1 + t], x[b, t, j] - x[b, -1, j])
     torch.testing.assert_close(history.features[b, i, k, 6], last)
-    torch.testing.assert_close(history.direction[b, i, k], direction)
+    torch.testing.assert_close(history.vectors[b, i, k, 0], direction)
 
 
 def test_calibrated_features_have_unit_size_in_each_kind():
