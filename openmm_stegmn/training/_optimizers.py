@@ -18,8 +18,3 @@ def one_cycle(optimizer: torch.optim.Optimizer, peak: float, steps: int):
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, peak, total_steps=max(steps, 20), pct_start=0.1
     )
-
-
-def fused_on(device: torch.device) -> dict:
-    """Options of Adam and its kin: on a GPU a step of one launch."""
-    return {"fused": True} if device.type == "cuda" else {}

@@ -11,7 +11,7 @@ from ._averaging import Averaging
 from ._best import KeepBest
 from ._graphed_loss import GraphedLoss
 from ._loop import fit_with
-from ._optimizers import fused_on, one_cycle
+from ._optimizers import one_cycle
 from ._state_windows import StateWindows
 from ._stop_early import StopEarly
 
@@ -123,7 +123,7 @@ class StateTask(lightning.LightningModule):
         config = self.config
         optimizer = torch.optim.Adam(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
-            **fused_on(self.device),
+            fused=True,
         )  # fmt: skip
         if config.one_cycle:
             steps = self.trainer.estimated_stepping_batches

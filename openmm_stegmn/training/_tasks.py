@@ -11,7 +11,7 @@ from ..mechanics import superpose
 from ._config import TrainingConfig
 from ._graphed_loss import GraphedLoss
 from ._memory import bytes_of_window
-from ._optimizers import fused_on, one_cycle
+from ._optimizers import one_cycle
 
 # Windows that the scale of a loss is measured on, and how many at a time.
 # Of large molecules fewer, with that many atoms in all their frames.
@@ -139,7 +139,7 @@ class JumpTask(lightning.LightningModule, ABC):
         config = self.config
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay,
-            **fused_on(self.device),
+            fused=True,
         )  # fmt: skip
         schedule = one_cycle(optimizer, config.learning_rate, config.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
