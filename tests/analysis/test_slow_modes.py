@@ -36,11 +36,11 @@ def test_slow_modes_of_pieces():
     assert abs(np.corrcoef(mode, slow)[0, 1]) > 0.99
 
 
-<<<<<<< HEAD
 def test_pieces_that_are_all_too_short():
     with pytest.raises(ValueError, match="longest piece has 5 frames, and a lag of 5 takes more"):
         fit_slow_modes([np.zeros((3, 2)), np.zeros((5, 2))], 5, 1)
-=======
+
+
 def test_slow_modes_are_those_of_deeptime():
     """Of all pairs at once, far from the origin; also from sums of two processes."""
     decomposition = pytest.importorskip("deeptime.decomposition")
@@ -63,6 +63,3 @@ def test_slow_modes_are_those_of_deeptime():
         np.testing.assert_allclose(
             model.transform(pieces[0]), expected.transform(pieces[0]), rtol=1e-5, atol=1e-6
         )
-    with pytest.raises(ValueError, match="No piece has more than the 100 frames"):
-        fit_slow_modes(pieces, 100)
->>>>>>> be03429 (Analysis: features of frames are kept once, or summed up where they are many; results of workers are given up as they are joined)
