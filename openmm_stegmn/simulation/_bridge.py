@@ -34,6 +34,14 @@ def noise_arrays(model, draws):
     return -(-draws * model.n_noise // (3 * model.spec.n_atoms))
 
 
+def unless(usable: torch.Tensor, like: torch.Tensor):
+    """What tells whether an answer is unusable: 1, in the precision of another tensor, if it is.
+
+    On a GPU this waits for nothing, as an ``if`` would.
+    """
+    return 1.0 - usable.to(like)
+
+
 class Bridge(nn.Module):
     """What bridges share: the noise that they are shown, and the constraints that they check.
 
@@ -62,13 +70,6 @@ class Bridge(nn.Module):
     def noise_of_draws(self):
         """The noise shown, (draws, n_noise)."""
         return self.noise.flatten()[: self.draws * self.n_noise].view(self.draws, self.n_noise)
-
-    def unless(self, usable: torch.Tensor):
-        """What tells whether an answer is unusable: 1 if it is.
-
-        On a GPU this waits for nothing, as an ``if`` would.
-        """
-        return 1.0 - usable.to(self.zero)
 
     def constraint_error(self, positions: torch.Tensor):
         """Worst ``|distance / length - 1|`` of positions (n_atoms, 3) nm; 0 without constraints."""

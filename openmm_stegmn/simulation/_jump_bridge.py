@@ -21,7 +21,7 @@ from torch import nn
 
 from ..models import check_frame
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge, Window
+from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge, Window, unless
 
 PHASE_FRAME = 1
 PHASE_JUMP = 100
@@ -58,7 +58,7 @@ class JumpCall(nn.Module):
         moved = (frame - start) / ANGSTROM_PER_NM
         # What is not a number is the largest, and is not less than anything.
         largest = torch.cat([moved.flatten(), rotations.flatten()]).abs().max()
-        return moved, rotations, 1.0 - (largest < LARGEST_DISPLACEMENT).to(shown)
+        return moved, rotations, unless(largest < LARGEST_DISPLACEMENT, shown)
 
     def predict(self, frames, shown, noise):
         """Where the jump starts and where it ends, Å, and the rotations; see ``forward``."""

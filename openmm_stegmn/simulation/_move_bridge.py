@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge
+from ._bridge import PHASE_CHECK, PHASE_NOISE, Bridge, unless
 
 PHASE_PROPOSE = 400
 PHASE_TRIAL = 500
@@ -43,7 +43,7 @@ class TrialsCall(nn.Module):
         moved = (frames - start) / ANGSTROM_PER_NM
         # What is not a number is in a sum.
         usable = torch.isfinite(moved.sum() + log_ratio.sum())
-        return moved, log_ratio, 1.0 - usable.to(shown)
+        return moved, log_ratio, unless(usable, shown)
 
 
 class MoveBridge(Bridge):

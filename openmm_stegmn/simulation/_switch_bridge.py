@@ -15,7 +15,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from ._bridge import PHASE_CHECK, PHASE_NOISE
+from ._bridge import PHASE_CHECK, PHASE_NOISE, unless
 from ._move_bridge import PHASE_PROPOSE
 from ._walk_bridge import WalkBridge
 
@@ -99,4 +99,4 @@ class SwitchBridge(WalkBridge):
         self.block.copy_(block)
         self.there.copy_(there)
         finite = torch.isfinite(self.turns).all() & torch.isfinite(self.there)
-        return self.unless(finite)
+        return unless(finite, self.zero)

@@ -16,7 +16,7 @@ from torch import nn
 
 from ..mechanics import wrap_angle
 from ..units import ANGSTROM_PER_NM
-from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge, Window
+from ._bridge import PHASE_CHECK, PHASE_NOISE, TurningBridge, Window, unless
 from ._jump_bridge import PHASE_FRAME, PHASE_JUMP, PHASE_TURN, JumpCall
 
 PHASE_SUBSTEP = 600
@@ -145,4 +145,4 @@ class WalkedJumpBridge(WalkBridge):
         (n_atoms, 3) nm, and keep them."""
         self.turns.copy_(self.turns_of(frames, shown, self.noise_of_draws()[0]))
         usable = torch.isfinite(self.turns).all()
-        return self.window.judge(self.unless(usable)), self.nothing
+        return self.window.judge(unless(usable, self.zero)), self.nothing
