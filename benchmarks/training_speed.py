@@ -30,7 +30,7 @@ from t4_lysozyme import read_system, write_system
 from openmm_stegmn.data import WindowSet, describe_molecule, simulate_replicas
 from openmm_stegmn.data._frame_files import store_frames
 from openmm_stegmn.models import ModelSpec, build_model
-from openmm_stegmn.systems import build_system
+from openmm_stegmn.systems import build_system, choose_platform
 from openmm_stegmn.training import TrainingConfig, choose_device, train
 from openmm_stegmn.training._tasks import JumpTask
 
@@ -115,8 +115,9 @@ def molecule(name, folder):
                 write_system(Path(made))
             topology, system, positions = read_system(folder or Path(made))
     (frames,) = simulate_replicas(
-        system, positions, [1], SIMULATED, frame_interval=0.02, equilibration=0.02, platform="CPU"
-    )
+        system, positions, [1], SIMULATED, frame_interval=0.02, equilibration=0.02,
+        platform=choose_platform("auto", system).getName(),
+    )  # fmt: skip
     return describe_molecule(topology, system), frames
 
 
