@@ -61,7 +61,8 @@ def line(still, run):
         run["ms_per_step"], jump / run["ms_per_step"],
     )  # fmt: skip
     name = f"{run['system']} ({run['atoms']} atoms, {run['jumping']} jump)"
-    where = (name, run["platform"], run["backend"], str(run["threads"]))
+    backend = run["backend"] + (", fused" if run["fused"] else "")
+    where = (name, run["platform"], backend, str(run["threads"]))
     return "| " + " | ".join([*where, *(f"{value:.3g}" for value in values)]) + " |"
 
 
@@ -96,6 +97,7 @@ def measure(system, kind, backend, options):
         LangevinMiddleIntegrator(TEMPERATURE, 1 / unit.picosecond, case.step),
         md_frames=1,
         backend=backend,
+        fused=options.fused,
         atoms=range(case.n_jumping),
         seed=options.seed,
     )
@@ -129,6 +131,7 @@ def measure(system, kind, backend, options):
         "parameters": sum(p.numel() for p in model.parameters()),
         "platform": platform.getName(),
         "backend": propagator.backend,
+        "fused": options.fused,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "jumps": options.jumps,
         "accepted": propagator.statistics.acceptance,
@@ -160,6 +163,7 @@ def parse():
     parser.add_argument("--systems", nargs="+", default=[PACKAGED], choices=SYSTEMS)
     parser.add_argument("--model", default="stegmn", help="untrained, where there is no packaged")
     parser.add_argument("--backends", nargs="+", default=["torch", "python"])
+    parser.add_argument("--fused", action="store_true", help="kernels, of back-end python")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--platform", default="Reference")
     parser.add_argument("--precision", default="mixed", help="on a GPU")

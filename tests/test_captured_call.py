@@ -54,8 +54,38 @@ def test_answers_on_the_cpu_are_not_overwritten():
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_what_cannot_be_captured_runs_as_it_is(device):
     captured, (tensor,) = CapturedCall(Waiting(), GPU), draw(1, 0, device)
-    with pytest.warns(UserWarning, match="without a CUDA graph"):
+    with pytest.warns(UserWarning, match="no CUDA graph"):
         torch.testing.assert_close(captured(tensor), Waiting()(tensor))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         torch.testing.assert_close(captured(tensor + 5), tensor + 5)
+
+
+class Chain(nn.Module):
+    """Operations that can be fused."""
+
+    def forward(self, one):
+        return torch.tanh(one * 2 + 1).square(), one.sin().sum(0)
+
+
+def test_fused_kernels_answer_to_rounding():
+    fused, (tensor,) = CapturedCall(Chain(), GPU, fused=True), draw(1, 0, "cpu")
+    for one, other in zip(fused(tensor), Chain()(tensor), strict=True):
+        torch.testing.assert_close(one, other)
+    assert fused._graph is not None
+
+
+def test_what_cannot_be_compiled_is_captured_as_it_is(monkeypatch):
+    def broken(call, **_):
+        def run(*_):
+            raise RuntimeError("no compiler here")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", broken)
+    captured, (tensor,) = CapturedCall(Chain(), GPU, fused=True), draw(1, 0, "cpu")
+    with pytest.warns(UserWarning, match="unfused kernels, which is slower: no compiler here"):
+        answer = captured(tensor)
+    for one, other in zip(answer, Chain()(tensor), strict=True):
+        torch.testing.assert_close(one, other)
+    assert captured._graph is not None

@@ -88,6 +88,13 @@ def run(
     backend: Annotated[
         str, typer.Option(help="How OpenMM calls the network: auto, torch or python.")
     ] = "auto",
+    fused: Annotated[
+        bool,
+        typer.Option(
+            "--fused",
+            help="Fuse the network's kernels on a GPU: a minute at the first jump, then faster.",
+        ),
+    ] = False,
     threads: Annotated[
         int,
         typer.Option(

@@ -51,6 +51,8 @@ class RunSettings:
     """Steps of everything else between sub-steps."""
     backend: str = "auto"
     """How OpenMM calls the network."""
+    fused: bool = False
+    """Whether the network's kernels are fused on a GPU."""
     platform: str = "auto"
     """OpenMM platform, see :func:`~openmm_stegmn.systems.choose_platform`."""
     precision: str = "mixed"
@@ -102,7 +104,7 @@ class RunSettings:
         names = (
             "md_frames", "jumps", "guard", "energy_threshold", "velocities", "tries", "jump_time",
             "switch_substeps", "switch_steps",
-            "backend", "seed",
+            "backend", "fused", "seed",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 

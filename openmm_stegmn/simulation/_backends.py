@@ -60,18 +60,24 @@ class BridgeForce:
         openmm-torch does so by itself. On other platforms the model stays where it is.
         """
         platform = context.getPlatform()
-        if self.callable is None or platform.getName() not in GPU_PLATFORMS:
+        if self.callable is None:
             return
-        if torch.cuda.is_available():
+        if platform.getName() in GPU_PLATFORMS and torch.cuda.is_available():
             index = platform.getPropertyValue(context, "DeviceIndex").split(",")[0]
             self.callable.move_to(torch.device("cuda", int(index)))
+        elif self.callable.fused:
+            warnings.warn(
+                f"fused=True is of no effect on platform {platform.getName()}: kernels are fused "
+                "where OpenMM and torch both run on a GPU.",
+                stacklevel=2,
+            )
 
     def take_error(self):
         """Return the exception that the last jump met inside Python, or None, and forget it."""
         return self.callable.take_error() if self.callable is not None else None
 
 
-def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
+def build_bridge_force(backend, model, embedding, tries=None, substeps=1, fused=False):
     """Make the force through which a propagator calls its model.
 
     Parameters
@@ -86,11 +92,13 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
         Trials in an exact Monte Carlo move; None for a jump.
     substeps : int
         That a jump is walked in.
+    fused : bool
+        Whether the network's kernels are fused on a GPU, which Python back-ends can do.
 
     Raises
     ------
     ValueError
-        For an unknown name.
+        For an unknown name, or kernels fused with a back-end that cannot.
     RuntimeError
         When the back-end asked for is not to be had here.
     """
@@ -99,11 +107,18 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1):
             f"Unknown backend {backend!r}: expected 'auto' or one of "
             f"{', '.join(map(repr, BACKENDS))}."
         )
+    if fused and backend == "torch":
+        raise ValueError(
+            "fused=True needs a back-end that calls Python, but backend='torch' runs a script: "
+            "pass backend='auto' or 'python'."
+        )
     own = copy.deepcopy(model).eval().requires_grad_(False)
     problem, names = None, _in_order() if backend == "auto" else (backend,)
+    if fused:
+        names = tuple(name for name in names if name != "torch")
     for name in names:
         try:
-            built = _BUILDERS[name](own, embedding, tries, substeps)
+            built = _BUILDERS[name](own, embedding, tries, substeps, fused)
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
@@ -169,17 +184,17 @@ def _silent_root_logger():
         logging.disable(before)
 
 
-def _python_torch_force(model, embedding, tries, substeps):
+def _python_torch_force(model, embedding, tries, substeps, fused):
     module = import_openmmtorch()
     if not hasattr(module, "PythonTorchForce"):
         raise BackendMissing(
             "This openmm-torch has no PythonTorchForce: it needs one built after June 2026."
         )
-    call = PythonBridge(model, embedding, tries, substeps)
+    call = PythonBridge(model, embedding, tries, substeps, fused)
     return BridgeForce(module.PythonTorchForce(call, {PHASE_PARAMETER: 0.0}), "python-torch", call)
 
 
-def _torch_force(model, embedding, tries, substeps):
+def _torch_force(model, embedding, tries, substeps, fused):
     module = import_openmmtorch()
     if not hasattr(module, "TorchForce"):
         raise BackendMissing("This openmm-torch has no TorchForce.")
@@ -194,8 +209,8 @@ def _torch_force(model, embedding, tries, substeps):
     return BridgeForce(force, "torch", None)
 
 
-def _python_force(model, embedding, tries, substeps):
-    call = PythonBridge(model, embedding.alone(), tries, substeps)
+def _python_force(model, embedding, tries, substeps, fused):
+    call = PythonBridge(model, embedding.alone(), tries, substeps, fused)
     force = openmm.PythonForce(call, {PHASE_PARAMETER: 0.0})
     if not embedding.whole:
         # Positions and forces of no other particle pass through Python.

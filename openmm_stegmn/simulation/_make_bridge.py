@@ -14,7 +14,7 @@ from ._switch_bridge import DensityCall, DrawCall, SwitchBridge
 from ._walk_bridge import TurnCall, TurnsCall, WalkedJumpBridge
 
 
-def eager_bridge(model, embedding, tries=None, substeps=1):
+def eager_bridge(model, embedding, tries=None, substeps=1, fused=False):
     """The bridge of a model, on the CPU; a model on a GPU runs there, as CUDA graphs.
 
     Parameters
@@ -25,11 +25,13 @@ def eager_bridge(model, embedding, tries=None, substeps=1):
         Trials in an exact Monte Carlo move; None for a jump.
     substeps : int
         That a jump is walked in.
+    fused : bool
+        Whether kernels of a GPU are fused, see `CapturedCall`.
     """
     device = model.context.masses.device
     calls = [call(model) for call in _calls(tries, substeps)]
     if device.type == "cuda":
-        calls = [CapturedCall(call, device) for call in calls]
+        calls = [CapturedCall(call, device, fused) for call in calls]
     return _bridge(calls, model, embedding, tries, substeps)
 
 

@@ -69,6 +69,10 @@ class STEGMNPropagator(HybridStepping):
         Velocities after a jump.
     backend : {"auto", "python-torch", "torch", "python"}
         How OpenMM calls the model.
+    fused : bool
+        Whether ``torch.compile`` fuses the network's kernels on a GPU: a minute or so at the first
+        jump, which a long run gets back (it needs a C compiler, and a Python back-end). Jumps
+        change by rounding, and a restart on another machine may too.
     temperature : float or openmm.unit.Quantity, optional
         K, for "maxwell" and "metropolis". Default: the integrator's own, followed when it changes.
     tries : int, optional
@@ -112,6 +116,7 @@ class STEGMNPropagator(HybridStepping):
         energy_threshold=DEFAULT_ENERGY_THRESHOLD,
         velocities="maxwell",
         backend="auto",
+        fused=False,
         temperature=None,
         tries=None,
         jump_time=None,
@@ -150,7 +155,7 @@ class STEGMNPropagator(HybridStepping):
             )
         self._pairs, self._lengths = system_constraints(system)
         leftover = leftover_bridge(system)
-        bridge = build_bridge_force(backend, model, embedding, tries, switch.substeps)
+        bridge = build_bridge_force(backend, model, embedding, tries, switch.substeps, bool(fused))
 
         super().__init__()
         tolerance, mass = float(constraint_tolerance), resting_mass(system)
@@ -183,6 +188,7 @@ class STEGMNPropagator(HybridStepping):
             "energy_threshold": jump_guard.energy_threshold,
             "velocities": velocities,
             "backend": backend,
+            "fused": bool(fused),
             "temperature": temperature,
             "tries": tries,
             "switch_substeps": int(switch_substeps),

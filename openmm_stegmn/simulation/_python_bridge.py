@@ -30,10 +30,13 @@ class PythonBridge:
         Trials in an exact Monte Carlo move; None for a jump.
     substeps : int
         That a jump is walked in.
+    fused : bool
+        Whether kernels of a GPU are fused.
     """
 
-    def __init__(self, model, embedding, tries=None, substeps=1):
+    def __init__(self, model, embedding, tries=None, substeps=1, fused=False):
         self._embedding, self._tries, self._substeps = embedding, tries, substeps
+        self.fused = fused
         self._model = model
         self._bridge = eager_bridge(model, embedding, tries, substeps)
         self._lag = model.jump_frames if model.has_density else None
@@ -46,7 +49,7 @@ class PythonBridge:
     def move_to(self, device):
         """Run the model on another device from now on; the window must be shown anew."""
         self._bridge = eager_bridge(
-            self._model.to(device), self._embedding, self._tries, self._substeps
+            self._model.to(device), self._embedding, self._tries, self._substeps, self.fused
         )
 
     def __call__(self, state, positions=None):

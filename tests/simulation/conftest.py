@@ -36,6 +36,6 @@ def no_graphs(monkeypatch):
 
 
 class NotCaptured(CapturedCall):
-    def __init__(self, call, device):
+    def __init__(self, call, device, fused=False):
         super().__init__(call, device)
         self._capturable = False
