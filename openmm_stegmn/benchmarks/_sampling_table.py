@@ -20,12 +20,16 @@ _COLUMNS = (
     ("free energy, RMS (kT)", "free_energy_rms_kT", 1, 3),
     ("bins unvisited", "bins_unvisited", 100, 0),
 )
+# An autocorrelation time needs a run of some fifty of them (emcee's rule): a shorter one that never
+# leaves a basin knows of no slower motion than that inside.
+_FEWEST = 50
 
 
 def sampling_tables(records: Iterable[Record]) -> list[BenchmarkTable]:
     """Of each molecule: its trained models, and rates over wall time, everything paid.
 
-    Rates are means and standard deviations over seeds.
+    Rates are means and standard deviations over seeds. How many times those of plain dynamics they
+    are is in parentheses where runs have fewer than fifty effective samples: too few to tell.
 
     Parameters
     ----------
@@ -84,6 +88,7 @@ def _table(molecule, kinds):
     for name in exact if PLAIN in kinds else ():
         ratios = [_ratio(kinds[name], kinds[PLAIN], key) for _, key, *_ in _COLUMNS]
         rows.append([f"{name} against {PLAIN}", "", *ratios])
+    few = any(cell.startswith("(") for row in rows for cell in row[1:])
     settings = kinds[exact[0]][0].settings
     title = (
         f"{molecule}: {settings['seconds']:g} s of wall time each, platform "
@@ -91,13 +96,18 @@ def _table(molecule, kinds):
         f"{settings['jumps']} jumps of {settings['tries']} trials; reference "
         f"{settings['reference_ns']:g} ns"
     )
+    if few:
+        title += f"; in parentheses: of fewer than {_FEWEST} effective samples a run, no evidence"
     return BenchmarkTable(title, head, rows)
 
 
 def _ratio(records, plain, key):
     means = [_mean(each, key) for each in (records, plain)]
-    usable = "per_second" in key and None not in means and means[1] > 0
-    return f"**{means[0] / means[1]:.1f}×**" if usable else ""
+    if "per_second" not in key or None in means or means[1] <= 0:
+        return ""
+    ratio = f"{means[0] / means[1]:.1f}×"
+    samples = (record.details[key] * record.details["wall_seconds"] for record in records)
+    return f"**{ratio}**" if statistics.fmean(samples) >= _FEWEST else f"({ratio})"
 
 
 def _value(record, key):

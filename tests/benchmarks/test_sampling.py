@@ -18,8 +18,10 @@ from openmm_stegmn.benchmarks import (
     run_sampling,
     sampling_tables,
 )
+from openmm_stegmn.benchmarks._records import Record
 from openmm_stegmn.benchmarks._sampling_runs import TorsionReader
 from openmm_stegmn.benchmarks._sampling_statistics import SlowestMode, effective_angles, visits
+from openmm_stegmn.benchmarks._sampling_table import _COLUMNS
 from openmm_stegmn.data import WindowBlocks, describe_molecule
 from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.systems import build_system
@@ -140,6 +142,25 @@ def test_runs_and_resumes(folder, packaged, monkeypatch):
         "plain MD", "exact jumps", "exact jumps against plain MD",
     ]  # fmt: skip
     assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def record_of(name, rate):
+    details = {key: 1.0 for _, key, *_ in _COLUMNS} | {"wall_seconds": 10.0}
+    details |= {key: rate for key in details if key.endswith("per_second")}
+    settings = {
+        "seconds": 10, "platform": "CPU", "md_frames": 1, "jumps": 1, "tries": 4, "reference_ns": 1,
+    }  # fmt: skip
+    return Record(
+        "sampling", "none", "peptide", name, 0, "all", 0, None, None, 0.0, settings, details
+    )
+
+
+@pytest.mark.parametrize(("rate", "cell"), [(4.9, "(4.9×)"), (5.0, "**5.0×**")])
+def test_too_few_samples_to_tell_are_marked(rate, cell):
+    """A run of 10 s has 49 or 50 of them."""
+    (table,) = sampling_tables([record_of("plain MD", 1.0), record_of("exact jumps", rate)])
+    assert table.rows[-1].count(cell) == 4
+    assert ("no evidence" in table.title) == (rate < 5)
 
 
 def test_backbone_torsions():
