@@ -111,16 +111,18 @@ class Window(nn.Module):
         # Not numbers until as many frames have been shown.
         frames = torch.full((model.history, *shape), torch.nan, dtype=torch.float64)
         self.register_buffer("frames", frames)
+        # What is not a number in a frame is in its sum.
+        self.register_buffer("sums", torch.full((model.history,), torch.nan, dtype=torch.float64))
         weights = [spread(n) for n in range(3 * model.spec.n_atoms)]
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64).view(shape))
 
     def keep(self, frame: torch.Tensor):
         """Take a frame (n_atoms, 3) nm for the last one; what goes back as forces."""
         self.frames.copy_(torch.cat([self.frames[1:], frame.unsqueeze(0)]))
+        self.sums.copy_(torch.cat([self.sums[1:], frame.sum().unsqueeze(0)]))
         return self.weights
 
     def judge(self, unusable: torch.Tensor):
         """Whether an answer is unusable: 1, or 2 for want of frames."""
-        # One pass over them: what is not a number is in the sum.
-        whole = torch.isfinite(self.frames.sum())
+        whole = torch.isfinite(self.sums.sum())
         return torch.where(whole, unusable, torch.full_like(unusable, self.missing))

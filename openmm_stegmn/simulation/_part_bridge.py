@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from ._jump_bridge import PHASE_JUMP
+from ._jump_bridge import PHASE_FRAME, PHASE_JUMP
 from ._move_bridge import PHASE_PROPOSE
 from ._switch_bridge import PHASE_BACK
 from ._walk_bridge import PHASE_SUBSTEP
@@ -33,6 +33,7 @@ class PartBridge(nn.Module):
     def __init__(self, bridge, atoms, n_particles):
         super().__init__()
         self.bridge = bridge
+        self.whole: bool = atoms.tolist() == list(range(n_particles))
         self.register_buffer("atoms", atoms)
         nothing = torch.zeros(n_particles, 3, dtype=torch.float64)
         self.register_buffer("nothing", nothing)
@@ -45,11 +46,12 @@ class PartBridge(nn.Module):
 
     def part_of(self, positions: torch.Tensor):
         """Those (n_atoms, 3) of the model's atoms."""
-        return positions.data.to(self.nothing).index_select(0, self.atoms)
+        shown = positions.data.to(self.nothing)
+        return shown if self.whole else shown.index_select(0, self.atoms)
 
     def to_all(self, change: torch.Tensor):
         """The change of all particles (n_particles, 3)."""
-        return self.nothing.index_copy(0, self.atoms, change)
+        return change if self.whole else self.nothing.index_copy(0, self.atoms, change)
 
 
 class PeriodicBridge(PartBridge):
@@ -92,9 +94,9 @@ class PeriodicBridge(PartBridge):
     def followed(self, frames: torch.Tensor, box: torch.Tensor):
         """Frames (T, n_atoms, 3) in the images that follow each other from the first on."""
         centres = torch.matmul(self.average, frames)
-        steps = centres - torch.cat([centres[:1, :1].expand(1, centres.size(1), 3), centres[:-1]])
         # Whole numbers, so that their sums are exact.
-        shift = torch.matmul(self.images(steps, box).cumsum(0), box.data.to(centres))
+        images = self.images(steps_between(centres), box).cumsum(0)
+        shift = torch.matmul(images, box.data.to(centres))
         self.centres.copy_(centres[-1] - shift[-1])
         return frames - shift.index_select(1, self.molecules)
 
@@ -118,6 +120,13 @@ class PeriodicBridge(PartBridge):
         return images
 
 
+def steps_between(centres: torch.Tensor):
+    """Steps of centres (T, n_molecules, 3), each from the frame before; in the first frame, from
+    the first molecule."""
+    before = torch.cat([centres[:1, :1].expand(1, centres.size(1), 3), centres[:-1]])
+    return centres - before
+
+
 class PeriodicWindowBridge(PeriodicBridge):
     """Such a bridge with a window.
 
@@ -126,18 +135,43 @@ class PeriodicWindowBridge(PeriodicBridge):
 
     # TorchScript does not see constants of a base class.
     substep_phase: Final[int] = PHASE_SUBSTEP
+    frame_phase: Final[int] = PHASE_FRAME
     jump_phase: Final[int] = PHASE_JUMP
+
+    def __init__(self, bridge, atoms, n_particles, molecules, masses):
+        super().__init__(bridge, atoms, n_particles, molecules, masses)
+        shape = (bridge.window.frames.size(0), *self.centres.shape)
+        # Not numbers until as many frames have been shown.
+        window_centres = torch.full(shape, torch.nan, dtype=torch.float64)
+        self.register_buffer("window_centres", window_centres)
 
     def forward(self, positions: torch.Tensor, box: torch.Tensor, phase: torch.Tensor):
         """See `PeriodicBridge`."""
         now = int(phase.item())
         shown = self.part_of(positions)
         if now == self.jump_phase:
-            frames = torch.cat([self.bridge.window.frames, shown.unsqueeze(0)])
-            frames = self.followed(frames, box)
-            answer, change = self.bridge.leap(frames[:-1], frames[-1])
+            frames = self.bridge.window.frames
+            centres = self.with_centre_of(shown, self.window_centres)
+            # Seldom: to follow takes longer than all else here.
+            if self.apart(steps_between(centres), box):
+                both = self.followed(torch.cat([frames, shown.unsqueeze(0)]), box)
+                frames, shown = both[:-1], both[-1]
+            else:
+                self.centres.copy_(centres[-1])
+            answer, change = self.bridge.leap(frames, shown)
         else:
             if now == self.substep_phase:
                 shown = self.continued(shown, box)
+            elif now == self.frame_phase:
+                self.window_centres.copy_(self.with_centre_of(shown, self.window_centres[1:]))
             answer, change = self.bridge(shown, phase)
         return answer, self.to_all(change)
+
+    def with_centre_of(self, shown: torch.Tensor, centres: torch.Tensor):
+        """Centres of molecules (T, n_molecules, 3), and those of a frame (n_atoms, 3) after
+        them."""
+        return torch.cat([centres, torch.matmul(self.average, shown).unsqueeze(0)])
+
+    def apart(self, steps: torch.Tensor, box: torch.Tensor):
+        """Whether any of the steps (..., 3) has `images`."""
+        return bool(torch.round(steps / box.data.to(steps).diagonal()).any())
