@@ -15,6 +15,7 @@ from ._velocities import add_draw, add_projection, add_return, add_way_back
 
 #: What one step of this member does (``action``).
 RECORD, LOOK, SHOW, JUMP, DRAW, RETURN, PROJECT = range(7)
+PUT_BACK = -SHOW
 
 #: Those that a velocity rule takes after an accepted jump.
 _VELOCITY_ACTIONS = {"maxwell": (DRAW, RETURN, PROJECT), "keep": (PROJECT,), "rotate": ()}
@@ -143,14 +144,22 @@ class HybridMember(openmm.CustomIntegrator):
             add_fingerprint(self, "fingerprint", self._history)
 
     def _add_look(self):
-        """Tell the fingerprint of the window, and show the bridge all of it."""
+        """Tell the fingerprint of the window, if the positions are finite too; show the bridge all
+        of the window; put back what a jump has kept."""
         self.beginIfBlock(f"action = {LOOK}")
-        add_fingerprint(self, "fingerprint", self._history)
+        add_fingerprint(self, "fingerprint", self._history, beside="x")
         self.endBlock()
+        # In one block, since Reference draws random numbers for each that it comes to: with one
+        # more, runs would be others than they were.
+        self.beginIfBlock(f"abs(action) = {SHOW}")
         self.beginIfBlock(f"action = {SHOW}")
         for frame in range(self._history):
             self._add_showing(frame)
         self.addComputeGlobal(PHASE_PARAMETER, "0")
+        self.endBlock()
+        self.beginIfBlock(f"action = {PUT_BACK}")
+        self._add_restore()
+        self.endBlock()
         self.endBlock()
 
     def _add_showing(self, frame):
@@ -161,6 +170,7 @@ class HybridMember(openmm.CustomIntegrator):
         self.addComputePerDof("weight", "f31")
 
     def _add_start(self):
+        # First, so that whatever fails later can be undone.
         self.addComputePerDof("x_before", "x")
         self.addComputePerDof("v_before", "v")
         self.addComputeGlobal("energy_before", "energy")

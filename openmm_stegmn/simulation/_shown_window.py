@@ -35,7 +35,7 @@ def spread(number):
     return 1.0 + number * GOLDEN % 1.0
 
 
-def add_fingerprint(member, name, history):
+def add_fingerprint(member, name, history, beside=None):
     """Append the computation of the window's fingerprint.
 
     Parameters
@@ -46,10 +46,16 @@ def add_fingerprint(member, name, history):
         Variable that it goes to.
     history : int
         Frames in the window.
+    beside : str, optional
+        Per-DOF variable without whose numbers all finite there is no fingerprint either.
     """
     window = "+".join(f"{spread(frame)!r}*h{frame}" for frame in range(history))
-    member.addComputeSum(name, f"sin({SENSITIVITY!r}*weight*({window}))")
-    # step(NaN) is 0. States are XML, where a NaN might not come back.
+    term = f"sin({SENSITIVITY!r}*weight*({window}))"
+    # step(NaN) is 0.
+    if beside is not None:  # in the same sum: on a GPU each is waited for
+        term += f"+select(step({UNKNOWN!r}-abs({beside})),0,{2 * UNKNOWN!r})"
+    member.addComputeSum(name, term)
+    # States are XML, where a NaN might not come back.
     member.addComputeGlobal(name, f"select(step({UNKNOWN!r}-abs({name})),{name},{2 * UNKNOWN!r})")
 
 
@@ -75,6 +81,11 @@ class ShownWindow:
     def is_that_of(self, member):
         """Whether the bridge holds the window whose fingerprint `member` has just computed."""
         return self._frames == self._history and self._fingerprint == member["fingerprint"]
+
+    @staticmethod
+    def is_known(member):
+        """Whether `member` has found a fingerprint, so that all was finite."""
+        return member["fingerprint"] < UNKNOWN
 
     def all_shown(self, member):
         """Note that the bridge was shown the whole window of `member`."""

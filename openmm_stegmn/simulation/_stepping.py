@@ -11,12 +11,13 @@ from ..units import GAS_CONSTANT
 from ._bridge import FRAMES_MISSING, PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
-from ._member import ACCEPTED, JUMP, LOOK, RECORD, SHOW
+from ._member import ACCEPTED, JUMP, LOOK, NONFINITE, PUT_BACK, RECORD, SHOW
 from ._shown_window import ShownWindow
 from ._velocities import velocity_lag
 from ._walking import END, RELAX, SUBSTEP
 
 PHYSICS_MEMBER, JUMP_MEMBER = 0, 1
+BLEW_UP = "the physical steps blew up (try a shorter time step), or it was set so"
 
 
 class HybridStepping(openmm.CompoundIntegrator):
@@ -69,7 +70,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         if self._jumper["window_frames"] > 0:
             return
         context = self._context()
-        _require_finite(context.getState(positions=True), "set finite positions before stepping")
+        _require_finite(context, "set finite positions before stepping")
         self._record(context)
         self._jumper["leg_frames"] = 0  # no leg has led here
 
@@ -124,27 +125,31 @@ class HybridStepping(openmm.CompoundIntegrator):
     def _jump(self, context):
         started = time.perf_counter()
         count, now = context.getStepCount(), context.getTime()
-        state = context.getState(positions=True, velocities=True)
-        _require_finite(
-            state, "the physical steps blew up (try a shorter time step), or it was set so"
-        )
+        start = None
+        if not self._jumper.shows or self._switch.switched:  # others look first, and can put back
+            start = _require_finite(context, BLEW_UP)
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         self._jumper["velocity_lag"] = velocity_lag(self._physics)
         before, accepted = self._jumper.snapshot(), False
 
         def undo():
+            if start is not None:
+                _put_back(context, start)
+            elif self._jumper["cause"] == ACCEPTED:
+                self._run_jumper(context, PUT_BACK)
+                context.computeVirtualSites()
             self._jumper.restore(before)
-            _put_back(context, state)
             context.setStepCount(count)
             context.setTime(now)
 
+        self._jumper["cause"] = NONFINITE  # nothing to put back yet
         try:
             self._run_jump(context)
             if self._jumper.shows and self._jumper["nonfinite"] == FRAMES_MISSING:
                 undo()
                 self._run_jump(context)
             if self._switch.switched:
-                self._walk_jump(context, state)
+                self._walk_jump(context, start)
                 context.setStepCount(count + 1)
                 context.setTime(now)
             # GPUs do that after constraints only, not where positions were put back.
@@ -171,19 +176,24 @@ class HybridStepping(openmm.CompoundIntegrator):
         if self._jumper.shows:
             self._show(context)
         self._shown.forget()
+        self._jumper["cause"] = ACCEPTED  # until it is rejected, and then is back by itself
         self._run_jumper(context, JUMP)
 
     def _show(self, context):
-        """Show the bridge the window, unless it holds it."""
+        """Show the bridge the window, unless it holds it; ValueError if positions are not finite."""
         count = context.getStepCount()
         self._run_jumper(context, LOOK)
         context.setStepCount(count)
+        if not self._shown.is_known(self._jumper):  # of the window or the positions
+            _require_finite(context, BLEW_UP)
         if not self._shown.is_that_of(self._jumper):
             # Nothing may tell afterwards that frames were shown, not even the random numbers that
             # OpenMM draws for computations which take none.
             checkpoint = context.createCheckpoint()
-            self._run_jumper(context, SHOW)
-            context.loadCheckpoint(checkpoint)
+            try:
+                self._run_jumper(context, SHOW)
+            finally:
+                context.loadCheckpoint(checkpoint)
             self._raise_error()
 
     def _walk_jump(self, context, start):
@@ -270,16 +280,19 @@ def _put_back(context, state):
     context.setVelocities(state.getVelocities(asNumpy=True))
 
 
-def _require_finite(state, advice):
+def _require_finite(context, advice):
+    """The State of a Context, with velocities; ValueError if its positions are not finite."""
+    state = context.getState(positions=True, velocities=True)
     positions = state.getPositions(asNumpy=True)._value
     if np.isfinite(positions.sum()):  # of many atoms a fraction of what a look at each takes
-        return
+        return state
     broken = np.flatnonzero(~np.isfinite(positions).all(axis=1))
     if len(broken):
         raise ValueError(
             f"The position of atom {broken[0]} is not finite ({len(broken)} of {len(positions)} "
             f"atoms): {advice}."
         )
+    return state
 
 
 def in_kelvin(temperature):
