@@ -180,7 +180,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         self._run_jumper(context, JUMP)
 
     def _show(self, context):
-        """Show the bridge the window, unless it holds it; ValueError if positions are not finite."""
+        """Show the bridge the window, unless it holds it; refuse positions that are not finite."""
         count = context.getStepCount()
         self._run_jumper(context, LOOK)
         context.setStepCount(count)

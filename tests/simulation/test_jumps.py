@@ -12,15 +12,17 @@ from alanine import (
     Stretch,
     WindowEcho,
     arrays,
+    langevin,
     peptide,
     simulation,
     spec_for,
     window,
 )
-from openmm import unit
-from platforms import PLATFORMS
+from openmm import app, unit
+from platforms import PLATFORMS, platform
+from solvated import solvated_simulation
 
-from openmm_stegmn.simulation import Guard, JumpStatistics
+from openmm_stegmn.simulation import Guard, JumpStatistics, STEGMNPropagator
 from openmm_stegmn.simulation._constraints import system_constraints, worst_constraint_error
 
 LEG = MD_FRAMES * STEPS_PER_FRAME
@@ -267,6 +269,87 @@ def test_failure_in_the_network_leaves_a_usable_simulation(backend):
     made.integrator.reset_window()
     made.step(LEG)
     assert np.isfinite(arrays(made)).all()
+
+
+class PhysicsFailure(Exception):
+    pass
+
+
+def failing_after_acceptance(made):
+    """The velocities that an accepted jump is given fail."""
+    run = made.integrator._run_jumper
+
+    def failing(context, action, *steps):
+        run(context, action, *steps)
+        if action in made.integrator._jumper.velocity_actions:
+            raise PhysicsFailure("failed on purpose")
+
+    made.integrator._run_jumper = failing
+
+
+def assert_undone(made, error):
+    before, statistics = arrays(made), made.integrator.statistics
+    step, now = made.currentStep, made.context.getTime()
+    with pytest.raises(error, match="failed on purpose"):
+        made.step(1)
+    np.testing.assert_array_equal(arrays(made), before)
+    assert made.integrator.statistics == statistics
+    assert (made.currentStep, made.context.getTime()) == (step, now)
+    assert made.context.getParameter("stegmn_phase") == 0
+
+
+@pytest.mark.parametrize("velocities", ["maxwell", "keep"])
+def test_failure_after_acceptance_leaves_the_state_as_it_was(backend, velocities):
+    made = simulation(known={"shift": 0.5}, backend=backend, velocities=velocities, guard="none")
+    made.step(LEG)
+    failing_after_acceptance(made)
+    assert_undone(made, PhysicsFailure)
+    assert not made.integrator._jump_due()  # a new window: the oldest frame is gone
+    made.step(LEG - 1)
+    assert np.isfinite(arrays(made)).all()
+
+
+def test_failure_after_acceptance_leaves_virtual_sites_as_they_were():
+    made = solvated_simulation(known={"shift": 0.5}, water="tip4pew", usual="Reference")
+    made.step(LEG)
+    failing_after_acceptance(made)
+    assert_undone(made, PhysicsFailure)
+
+
+def test_failure_of_physics_where_a_jump_ends_leaves_the_state_as_it_was(backend):
+    topology, system, positions = peptide()
+    told = []
+
+    def force(state):
+        if told:
+            moved = np.abs(state.getPositions(asNumpy=True)._value - told[0]).max()
+            if moved > 0.01:
+                raise PhysicsFailure("failed on purpose")
+        return 0.0, np.zeros((22, 3))
+
+    system.addForce(openmm.PythonForce(force, {}))
+    propagator = STEGMNPropagator(
+        system, topology, model_of(KnownJump, shift=0.5), langevin(), md_frames=MD_FRAMES,
+        guard="none", backend=backend,
+    )  # fmt: skip
+    made = app.Simulation(topology, system, propagator, *platform())
+    made.context.setPositions(positions)
+    made.step(LEG)
+    told.append(arrays(made)[0])
+    for _ in range(2):
+        assert_undone(made, openmm.OpenMMException)
+    told.clear()
+    made.step(1)
+    assert made.integrator.statistics.accepted == 1
+
+
+@pytest.mark.parametrize("known", [{"shift": 0.02}, {"shift": 1.0}])
+def test_jumps_read_no_state_of_all_particles(known, monkeypatch):
+    made = simulation(known=known)
+    made.step(LEG)
+    monkeypatch.delattr(openmm.Context, "getState")
+    made.step(1)
+    assert made.integrator.statistics.attempted == 1
 
 
 def test_positions_that_are_not_finite_are_refused_before_anything_happens():
