@@ -18,9 +18,8 @@ class CapturedCall(nn.Module):
     """Run a module from a CUDA graph, captured at its first evaluation.
 
     Inputs may be on the CPU, and what is returned is where the first of them is; the graph holds
-    the copying. On the GPU the next evaluation overwrites what was returned. A module that cannot
-    be captured, as of one that waits for the GPU to decide something, runs as it is, with one
-    warning.
+    the copying. The next evaluation overwrites what was returned. A module that cannot be captured,
+    as of one that waits for the GPU to decide something, runs as it is, with one warning.
 
     Parameters
     ----------
@@ -55,10 +54,9 @@ class CapturedCall(nn.Module):
         for kept, given in zip(self._inputs, inputs, strict=True):
             kept.copy_(given)
         self._graph.replay()
-        if inputs[0].is_cuda:
-            return self._outputs
-        torch.cuda.current_stream(self.device).synchronize()
-        return _each(torch.clone, self._outputs)
+        if not inputs[0].is_cuda:
+            torch.cuda.current_stream(self.device).synchronize()
+        return self._outputs
 
     def capture(self, *inputs):
         """Capture the graph of the module as it is, with inputs of these shapes and devices.
