@@ -126,7 +126,9 @@ class HybridStepping(openmm.CompoundIntegrator):
         started = time.perf_counter()
         count, now = context.getStepCount(), context.getTime()
         start = None
-        if not self._jumper.shows or self._switch.switched:  # others look first, and can put back
+        # Other jumps are checked by what is computed before them (see `_show`), and undone by what
+        # the member keeps: of many atoms, a State takes as long as half a network.
+        if not self._jumper.shows or self._switch.switched:
             start = _require_finite(context, BLEW_UP)
         self._jumper["kT"] = GAS_CONSTANT * self._current_temperature()
         self._jumper["velocity_lag"] = velocity_lag(self._physics)
@@ -135,14 +137,14 @@ class HybridStepping(openmm.CompoundIntegrator):
         def undo():
             if start is not None:
                 _put_back(context, start)
-            elif self._jumper["cause"] == ACCEPTED:
+            elif self._jumper["cause"] == ACCEPTED:  # or else it has not left, or is back
                 self._run_jumper(context, PUT_BACK)
                 context.computeVirtualSites()
             self._jumper.restore(before)
             context.setStepCount(count)
             context.setTime(now)
 
-        self._jumper["cause"] = NONFINITE  # nothing to put back yet
+        self._jumper["cause"] = NONFINITE  # until the jump begins
         try:
             self._run_jump(context)
             if self._jumper.shows and self._jumper["nonfinite"] == FRAMES_MISSING:
@@ -176,7 +178,7 @@ class HybridStepping(openmm.CompoundIntegrator):
         if self._jumper.shows:
             self._show(context)
         self._shown.forget()
-        self._jumper["cause"] = ACCEPTED  # until it is rejected, and then is back by itself
+        self._jumper["cause"] = ACCEPTED  # until it is rejected
         self._run_jumper(context, JUMP)
 
     def _show(self, context):
