@@ -98,15 +98,18 @@ def train(
             f"batch_size {config.batch_size} cannot be shared by {devices * nodes} processes: take "
             f"a multiple of that"
         )
+    device = _device_of(accelerator)
+    # Whether it is fitted here or not: how much of a batch is gone through at a time depends on it.
+    model.to(device)
     if not fitted:
-        _fit(model, windows, config, accelerator)
+        _fit(model, windows, config, device)
     if not model.closed_form:
         kind = _task(model)
         if validation is not None:
             validation = validation.subset(_VALIDATED)
         task = kind(model.train(), windows, config, validation)
         share = config.batch_size // (devices * nodes)
-        window, most = task.bytes_of_window(), room(model.context.masses.device)
+        window, most = task.bytes_of_window(), room(device)
         parts = parts_of(share, window, most)
         # No gradients: more windows at a time take no more memory.
         checks = _validation_numbers(task, min(4 * share, int(most // max(1, window)) + 1))
@@ -174,16 +177,19 @@ def _task(model):
     return TorsionTask if model.trained_on_torsions else PositionTask
 
 
-@torch.no_grad()
-def _fit(model, windows, config, accelerator):
+def _device_of(accelerator):
     on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     # Each process its own
-    device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
+    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if on_gpu else "cpu"
+
+
+@torch.no_grad()
+def _fit(model, windows, config, device):
     fitted = windows.subset(windows.at_most(_FITTED, _FITTED_ATOMS))
     blocks = WindowBlocks.of_set(
         fitted, backwards=config.time_reversal, device=device, split=_split_for(model)
     )
-    model.to(device).fit(blocks)
+    model.fit(blocks)
 
 
 def _split_for(model):

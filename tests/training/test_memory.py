@@ -73,6 +73,17 @@ def test_a_batch_in_parts_trains_as_a_whole_one(tmp_path, monkeypatch):
         torch.testing.assert_close(first, second, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
+@pytest.mark.parametrize("fitted", [False, True])
+def test_room_is_that_of_the_gpu_that_trains(monkeypatch, fitted):
+    """Also of a model that training goes on from, which comes on the CPU."""
+    asked = []
+    monkeypatch.setattr(_loop, "room", lambda device: (asked.append(torch.device(device)), 1e9)[1])
+    config = TrainingConfig(steps=2, batch_size=8, validate_every=2)
+    train(model(), windows(), config, fitted=fitted, accelerator="gpu", progress=False)
+    assert [device.type for device in asked] == ["cuda"]
+
+
 def test_measuring_changes_no_random_numbers():
     spec = SKELETON.spec("stegmn-proposal", history=1, config={"lags": [None, 1], "components": 2})
     task = ProposalTask(build_model(spec), windows(history=2), TrainingConfig())
