@@ -15,6 +15,7 @@ from ._velocities import add_draw, add_projection, add_return, add_way_back
 
 #: What one step of this member does (``action``).
 RECORD, LOOK, SHOW, JUMP, DRAW, RETURN, PROJECT = range(7)
+#: Shares a block with what it is the negative of, see ``_add_look``.
 PUT_BACK = -SHOW
 
 #: Those that a velocity rule takes after an accepted jump.
