@@ -34,6 +34,8 @@ _ONE_CYCLE = {
     "one_cycle": True, "average_decay": 0.998, "learning_rate": 1e-3, "epochs": 3000,
     "patience": None,
 }  # fmt: skip
+# A tenth of the spread of positions at the start
+_SOFTENED = {"softening": 0.1}
 
 #: Names are those of the papers; EGNO's ablations say which of features, positions and velocities
 #: are still convolved in time.
@@ -60,12 +62,19 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "egno-hx": BenchmarkNetwork("egno", {"convolved": ("h", "x")}),
     "eghno": BenchmarkNetwork("eghno"),
     # ours: as published, but never stopped early; no vectors mixed in time before training; then
-    # trained in another way too; then on all that the same training trajectories hold
+    # trained in another way too; then on all that the same training trajectories hold; then told of
+    # inverse distances and relative velocities too
     "egno-patient": BenchmarkNetwork("egno", training={"patience": None, "epochs": 4000}),
     "egno-still": BenchmarkNetwork("egno", _STILL),
     "egno-one-cycle": BenchmarkNetwork("egno", _STILL, training=_ONE_CYCLE),
     "egno-all-windows": BenchmarkNetwork(
         "egno", _STILL, training=_ONE_CYCLE | {"epochs": 120}, every_start=True
+    ),
+    "egnn-inverse": BenchmarkNetwork(
+        "egnn", _SOFTENED, training=_ONE_CYCLE | {"epochs": 120}, every_start=True
+    ),
+    "egno-inverse": BenchmarkNetwork(
+        "egno", _STILL | _SOFTENED, training=_ONE_CYCLE | {"epochs": 120}, every_start=True
     ),
 }
 

@@ -83,14 +83,20 @@ def test_every_network_on_charged_particles(nbody):
 
 
 def test_our_ways_of_training(nbody, tmp_path):
-    names = ("egno", "egno-patient", "egno-still", "egno-one-cycle", "egno-all-windows")
+    names = (
+        "egno", "egno-patient", "egno-still", "egno-one-cycle", "egno-all-windows", "egno-inverse",
+        "egnn-inverse",
+    )  # fmt: skip
     records = run_states([nbody], replace(SMALL, models=names, epochs=2))
     assert all(record.details["validation"] > 0 for record in records)
-    patient, still, cycle, every = (record.settings for record in records[1:])
+    patient, still, cycle, every, *inverse = (record.settings for record in records[1:])
     assert patient["training"]["patience"] is None
     assert patient["config"] == records[0].settings["config"]
     assert still["training"] == records[0].settings["training"] and "every_start" not in still
     assert cycle["training"]["one_cycle"] and every["every_start"]
+    for told, network in zip(inverse, ("egno", "egnn"), strict=True):
+        assert told["training"] == every["training"] and told["every_start"]
+        assert told["network"] == network and told["config"]["softening"] == 0.1
     motion = MotionSource(write_motion(tmp_path / "m.npz"), 30, 10, 10)
     with pytest.raises(ValueError, match="mocap: where training windows begin is part of"):
         run_states([motion], replace(SMALL, models=names))

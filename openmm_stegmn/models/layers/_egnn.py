@@ -55,22 +55,38 @@ class EdgeMessages(nn.Module):
     Parameters
     ----------
     hidden, edge_features : int
+    softening : float, optional
+        Messages are also told of inverse distances, softened by this length, and of relative
+        velocities: see :class:`~openmm_stegmn.models.networks.EGNN`. None: of neither.
     """
 
-    def __init__(self, hidden: int, edge_features: int):
+    def __init__(self, hidden: int, edge_features: int, softening: float | None = None):
         super().__init__()
+        if softening is not None and not softening > 0:
+            raise ValueError(f"softening must be positive, got {softening}")
+        self.softening = softening
+        lengths = 1 if softening is None else 6
         self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
-        self.edge = nn.Linear(1 + edge_features, hidden, bias=False)
+        self.edge = nn.Linear(lengths + edge_features, hidden, bias=False)
         self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
 
-    def forward(self, x: Tensor, h: Tensor, edges: Edges):
-        """Separations ``(B, P, N, K, 3)`` and messages ``(B, P, N, K, hidden)``."""
+    def forward(self, x: Tensor, h: Tensor, edges: Edges, v: Tensor | None = None):
+        """Separations ``(B, P, N, K, 3)`` and messages ``(B, P, N, K, hidden)``.
+
+        Velocities are read with a softening only.
+        """
         separation = x.unsqueeze(-2) - edges.others(x)
         square = (separation * separation).sum(-1, keepdim=True)
-        features = edges.features.expand(square.shape[:-1] + edges.features.shape[-1:])
+        told = [edges.told(square)]
+        if self.softening is not None:
+            inverse = torch.rsqrt(square + self.softening**2)
+            motion = v.unsqueeze(-2) - edges.others(v)
+            told += [inverse, inverse**2, self.softening * inverse**3]
+            told += [(separation * motion).sum(-1, keepdim=True)]
+            told += [(motion * motion).sum(-1, keepdim=True)]
+        told.append(edges.features.expand(square.shape[:-1] + edges.features.shape[-1:]))
         inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
-        told = torch.cat([edges.told(square), features], -1)
-        return separation, self.out(inner + self.edge(told))
+        return separation, self.out(inner + self.edge(torch.cat(told, -1)))
 
 
 class EGNNLayer(nn.Module):
@@ -86,15 +102,17 @@ class EGNNLayer(nn.Module):
     Parameters
     ----------
     hidden, edge_features : int
+    softening : float, optional
+        See :class:`EdgeMessages`.
 
     References
     ----------
     Satorras et al. 2021, E(n) equivariant graph neural networks, eqs. 3, 6 and 7.
     """
 
-    def __init__(self, hidden: int, edge_features: int):
+    def __init__(self, hidden: int, edge_features: int, softening: float | None = None):
         super().__init__()
-        self.messages = EdgeMessages(hidden, edge_features)
+        self.messages = EdgeMessages(hidden, edge_features, softening)
         self.force = Perceptron(hidden, hidden, 1, zero=True)
         self.keep = Perceptron(hidden, hidden, 1)
         self.update = Perceptron(2 * hidden, hidden, hidden)
@@ -112,6 +130,6 @@ class EGNNLayer(nn.Module):
         -------
         x, v, h : Tensor
         """
-        separation, message = self.messages(x, h, edges)
+        separation, message = self.messages(x, h, edges, v)
         v = self.keep(h) * v + edges.mean(separation * self.force(message))
         return x + v, v, h + self.update(torch.cat([h, edges.sum(message)], -1))

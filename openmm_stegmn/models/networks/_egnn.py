@@ -17,6 +17,11 @@ class EGNN(StateNetwork):
     ----------
     node_features, edge_features, hidden, layers, history, horizon
         See :class:`StateNetwork`.
+    softening : float, optional
+        Length ε, in the unit of positions, for forces that are steep near contact: messages are
+        also told of inverse distances :math:`s = (|x_{ij}|^2 + ε^2)^{-1/2}`, as
+        :math:`s, s^2, εs^3`, and of relative velocities, as :math:`x_{ij} · v_{ij}` and
+        :math:`|v_{ij}|^2`. None: as published, of neither.
 
     References
     ----------
@@ -25,11 +30,14 @@ class EGNN(StateNetwork):
 
     gives_trajectory = False
 
-    def __init__(self, node_features: int, edge_features: int, **sizes):
+    def __init__(
+        self, node_features: int, edge_features: int, *, softening: float | None = None, **sizes
+    ):
         super().__init__(node_features, edge_features, **sizes)
+        self.softening = softening
         self.embed = nn.Linear(node_features, self.hidden)
         self.layers = nn.ModuleList(
-            EGNNLayer(self.hidden, edge_features) for _ in range(self.count_of_layers())
+            EGNNLayer(self.hidden, edge_features, softening) for _ in range(self.count_of_layers())
         )
 
     def count_of_layers(self) -> int:
@@ -101,7 +109,7 @@ class EGNNBundle(EGNN):
 
     def __init__(self, node_features: int, edge_features: int, **sizes):
         super().__init__(node_features, edge_features, **sizes)
-        self.messages = EdgeMessages(self.hidden, edge_features)
+        self.messages = EdgeMessages(self.hidden, edge_features, self.softening)
         self.keep = Perceptron(self.hidden, self.hidden, self.horizon)
         self.force = Perceptron(self.hidden, self.hidden, self.horizon, zero=True)
 
@@ -114,7 +122,7 @@ class EGNNBundle(EGNN):
         h, edges = self.embed(h).unsqueeze(1), Edges(graph, self.relative_distances)
         for layer in self.layers:
             x, v, h = layer(x, v, h, edges)
-        separation, message = self.messages(x, h, edges)
+        separation, message = self.messages(x, h, edges, v)
         weights = edges.share * self.force(message)
         pushed = torch.einsum("bznkp,bznkx->bpnx", weights, separation)
         kept = torch.einsum("bznp,bznx->bpnx", self.keep(h), v)

@@ -162,13 +162,17 @@ class EGNO(OperatorNetwork):
     ----------
     node_features, edge_features, **options
         See :class:`OperatorNetwork`.
+    softening : float, optional
+        See :class:`EGNN`.
     """
 
-    def __init__(self, node_features: int, edge_features: int, **options):
+    def __init__(
+        self, node_features: int, edge_features: int, *, softening: float | None = None, **options
+    ):
         super().__init__(node_features, edge_features, **options)
         self.temporal = self.convolutions(self.n_layers)
         self.layers = nn.ModuleList(
-            EGNNLayer(self.hidden, edge_features) for _ in range(self.n_layers)
+            EGNNLayer(self.hidden, edge_features, softening) for _ in range(self.n_layers)
         )
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph, frames=None):

@@ -4,6 +4,7 @@ import torch
 
 from openmm_stegmn.models import NearPairs
 from openmm_stegmn.models.layers import (
+    EdgeMessages,
     Edges,
     NeighbourGraph,
     ParticleGraph,
@@ -86,3 +87,16 @@ def test_relative_distances_have_no_unit():
     means = (told * graph.present[..., None]).sum((2, 3)) / graph.present.sum()
     torch.testing.assert_close(means, torch.ones_like(means))
     assert torch.equal(Edges(graph.batched(1)).told(square), square)
+
+
+def test_softened_messages_are_told_of_encounters():
+    """Of inverse distances, bounded at contact, and of relative velocities."""
+    layer, told = EdgeMessages(4, 1, softening=0.5), []
+    layer.edge.register_forward_pre_hook(lambda _, inputs: told.append(inputs[0]))
+    x = torch.tensor([[0.0, 0, 0], [1.2, 0, 0], [1.2, 0, 0]])[None, None]
+    v = torch.tensor([[0.0, 0, 0], [0.3, 0.4, 0], [0, 0, 0]])[None, None]
+    layer(x, torch.zeros(1, 1, 3, 4), Edges(complete_graph(torch.ones(1, 3, 3, 1))), v)
+    s = 1 / 1.3
+    apart, touching = told[0][0, 0, 0, 0], told[0][0, 0, 1, 1]
+    torch.testing.assert_close(apart, torch.tensor([1.44, s, s**2, 0.5 * s**3, 0.36, 0.25, 1]))
+    torch.testing.assert_close(touching, torch.tensor([0.0, 2, 4, 4, 0, 0.25, 1]))

@@ -14,9 +14,10 @@ from openmm_stegmn.models.networks import state_network
 N, BATCH, FRAMES = 6, 3, 4
 NODE_FEATURES, EDGE_FEATURES = 2, 3
 STICKS = [(0, 1), (2, 3), (3, 4)]
+SOFTENED = ("egnn", "egnn-r", "egnn-s", "egnn-tb", "egno")
 
 
-@pytest.fixture(params=STATE_NETWORKS)
+@pytest.fixture(params=[*STATE_NETWORKS, *(f"{name}, softened" for name in SOFTENED)])
 def name(request):
     if request.param in ("tfn", "se3-transformer"):
         pytest.importorskip("e3nn")
@@ -25,10 +26,12 @@ def name(request):
 
 def build(name, sticks=STICKS, **changes):
     """With random weights, none of them zero as before training."""
+    name, _, softened = name.partition(", ")
     kind = STATE_NETWORKS[name]
     own = {"n_nodes": N, "constraints": sticks} if name == "gmn" else {}
     own |= {"history": 3} if name == "st-egnn" else {}
     own |= {"horizon": FRAMES} if kind.gives_trajectory else {}
+    own |= {"softening": 0.3} if softened else {}
     torch.manual_seed(0)
     network = kind(NODE_FEATURES, EDGE_FEATURES, **{"hidden": 8, "layers": 2} | own | changes)
     with torch.no_grad():
@@ -165,6 +168,7 @@ def test_a_network_is_copied_after_an_evaluation_in_training(name):
         ("egno", {"modes": 4}, "modes = 4: 4 frames have between 1 and 3 modes"),
         ("egno", {"convolved": ["h", "y"]}, "expected some of h, x and v"),
         ("egno", {"discretisation": "even"}, "discretisation = 'even'; there are: uniform, last"),
+        ("egno", {"softening": 0.0}, "softening must be positive, got 0.0"),
         ("egno", {"time_features": 3}, "time_features must be even and not negative, got 3"),
         ("eghn", {"clusters": 0}, "clusters must be at least 1, got 0"),
         ("mpnn", {"hidden": 0}, "hidden must be at least 1, got 0"),
