@@ -122,7 +122,8 @@ def build_bridge_force(backend, model, embedding, tries=None, substeps=1, fused=
         except BackendMissing as missing:
             problem = missing if problem is None or name == "torch" else problem
             continue
-        if backend == "auto" and name == "python" == names[-1]:
+        # Where kernels are to be fused, "python" is no makeshift.
+        if backend == "auto" and name == "python" == names[-1] and not fused:
             warnings.warn(
                 f"{problem} Using openmm.PythonForce instead (backend 'python').", stacklevel=3
             )

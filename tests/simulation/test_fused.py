@@ -45,6 +45,7 @@ def test_a_script_cannot_be_fused():
     assert system.getNumForces() == before
 
 
+@pytest.mark.filterwarnings("error")
 def test_auto_takes_a_back_end_that_calls_python():
     topology, system, _ = peptide()
     model = build_model(spec_for(topology, system))
