@@ -15,8 +15,8 @@ from ._velocities import add_draw, add_projection, add_return, add_way_back
 
 #: What one step of this member does (``action``).
 RECORD, LOOK, SHOW, JUMP, DRAW, RETURN, PROJECT = range(7)
-#: Shares a block with what it is the negative of, see ``_add_look``.
-PUT_BACK = -SHOW
+#: What follows the frames shown, see ``_add_look``.
+PUT_BACK = SHOW
 
 #: Those that a velocity rule takes after an accepted jump.
 _VELOCITY_ACTIONS = {"maxwell": (DRAW, RETURN, PROJECT), "keep": (PROJECT,), "rotate": ()}
@@ -150,17 +150,13 @@ class HybridMember(openmm.CustomIntegrator):
         self.beginIfBlock(f"action = {LOOK}")
         add_fingerprint(self, "fingerprint", self._history, beside="x")
         self.endBlock()
-        # In one block, since Reference draws random numbers for each that it comes to: with one
-        # more, runs would be others than they were.
-        self.beginIfBlock(f"abs(action) = {SHOW}")
+        # One block for both: OpenMM goes through all paths of blocks at the first step, twice as
+        # many with one more. Whoever has the window shown puts back all by a checkpoint.
         self.beginIfBlock(f"action = {SHOW}")
         for frame in range(self._history):
             self._add_showing(frame)
         self.addComputeGlobal(PHASE_PARAMETER, "0")
-        self.endBlock()
-        self.beginIfBlock(f"action = {PUT_BACK}")
         self._add_restore()
-        self.endBlock()
         self.endBlock()
 
     def _add_showing(self, frame):
