@@ -34,6 +34,7 @@ _ONE_CYCLE = {
     "one_cycle": True, "average_decay": 0.998, "learning_rate": 1e-3, "epochs": 3000,
     "patience": None,
 }  # fmt: skip
+_ALL_WINDOWS = {"training": _ONE_CYCLE | {"epochs": 120}, "every_start": True}
 # A tenth of the spread of positions at the start
 _SOFTENED = {"softening": 0.1}
 
@@ -67,15 +68,9 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "egno-patient": BenchmarkNetwork("egno", training={"patience": None, "epochs": 4000}),
     "egno-still": BenchmarkNetwork("egno", _STILL),
     "egno-one-cycle": BenchmarkNetwork("egno", _STILL, training=_ONE_CYCLE),
-    "egno-all-windows": BenchmarkNetwork(
-        "egno", _STILL, training=_ONE_CYCLE | {"epochs": 120}, every_start=True
-    ),
-    "egnn-inverse": BenchmarkNetwork(
-        "egnn", _SOFTENED, training=_ONE_CYCLE | {"epochs": 120}, every_start=True
-    ),
-    "egno-inverse": BenchmarkNetwork(
-        "egno", _STILL | _SOFTENED, training=_ONE_CYCLE | {"epochs": 120}, every_start=True
-    ),
+    "egno-all-windows": BenchmarkNetwork("egno", _STILL, **_ALL_WINDOWS),
+    "egnn-inverse": BenchmarkNetwork("egnn", _SOFTENED, **_ALL_WINDOWS),
+    "egno-inverse": BenchmarkNetwork("egno", _STILL | _SOFTENED, **_ALL_WINDOWS),
 }
 
 _TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")

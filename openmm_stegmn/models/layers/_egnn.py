@@ -65,9 +65,9 @@ class EdgeMessages(nn.Module):
         if softening is not None and not softening > 0:
             raise ValueError(f"softening must be positive, got {softening}")
         self.softening = softening
-        lengths = 1 if softening is None else 6
+        n_told = 1 if softening is None else 6
         self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
-        self.edge = nn.Linear(lengths + edge_features, hidden, bias=False)
+        self.edge = nn.Linear(n_told + edge_features, hidden, bias=False)
         self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
 
     def forward(self, x: Tensor, h: Tensor, edges: Edges, v: Tensor | None = None):
