@@ -94,7 +94,7 @@ def measure(case, name, device, repeats):
     source, surroundings, x = batch_of(case, generator)
     model, frames = STATE_MODELS[name], PROTOCOLS[source.benchmark].frames
     options = network_options(source, name, frames)
-    if "constraints" in options:
+    if model.cls.counts_nodes:
         options["n_nodes"] = x.shape[1]
     torch.manual_seed(0)
     network = model.cls(surroundings.node_features, surroundings.edge_features, **options).to(

@@ -42,6 +42,7 @@ _SOFTENED = {"softening": 0.1}
 #: are still convolved in time.
 STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "linear-dynamics": BenchmarkNetwork("linear-dynamics"),
+    "mean-structure": BenchmarkNetwork("mean-structure"),
     "radial-field": BenchmarkNetwork("radial-field"),
     "mpnn": BenchmarkNetwork("mpnn"),
     # with e3nn, named where they are wanted; so wide in each degree
@@ -71,10 +72,16 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "egno-all-windows": BenchmarkNetwork("egno", _STILL, **_ALL_WINDOWS),
     "egnn-inverse": BenchmarkNetwork("egnn", _SOFTENED, **_ALL_WINDOWS),
     "egno-inverse": BenchmarkNetwork("egno", _STILL | _SOFTENED, **_ALL_WINDOWS),
+    "egno-t2t-inverse": BenchmarkNetwork(
+        "egno", _STILL | _SOFTENED, trajectory=True, **_ALL_WINDOWS
+    ),
+    # ours, of molecules: drawn to their mean structure
+    "egno-mean-reversion": BenchmarkNetwork("mean-reversion", _STILL | {"network": "egno"}),
 }
 
 _TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")
 _ALL = (*_TO_STATE, "egnn-tb", "gmn", "eghn", "egno", "eghno")
+_OF_MOLECULES = ("mean-structure", *_ALL)
 
 
 @dataclass(frozen=True)
@@ -110,15 +117,19 @@ PROTOCOLS = {
         {"epochs": 2000, "batch_size": 12, "learning_rate": 5e-4, "weight_decay": 1e-10},
     ),
     "md17-s2s": StateProtocol(
-        5, 64, 8, _ALL,
+        5, 64, 8, _OF_MOLECULES,
         {"weight_decay": 1e-15, "halve_every": 2500, "patience": None},
     ),
     "md17-s2t": StateProtocol(
-        5, 64, 8, ("linear-dynamics", "egnn-r", "egnn-s", "egnn-tb", "egno", "egno-t2t", "eghno"),
+        5, 64, 8,
+        (
+            "mean-structure", "linear-dynamics", "egnn-r", "egnn-s", "egnn-tb", "egno", "egno-t2t",
+            "eghno",
+        ),
         {"weight_decay": 1e-15, "halve_every": 2500, "patience": None},
     ),
     "adk": StateProtocol(
-        4, 128, 4, (*_ALL, "egno-t2t", "st-egnn"),
+        4, 128, 4, (*_OF_MOLECULES, "egno-t2t", "st-egnn"),
         {
             "epochs": 15_000, "batch_size": 8, "learning_rate": 5e-5, "weight_decay": 1e-4,
             "auxiliary": 2.0,

@@ -186,9 +186,10 @@ def train_states(
         Mean square deviation of the last frame in the validation windows; None without training.
     """
     config = config or StateTrainingConfig()
-    if model.closed_form:
+    if model.closed_form or model.begins_fitted:
         states, following = windows.take(torch.arange(len(windows)))
         model.fit(states.positions, states.velocities, following)
+    if model.closed_form:
         model.eval()
         return 0, None
     task = StateTask(model.train(), windows, validation, config)

@@ -85,7 +85,7 @@ def test_every_network_on_charged_particles(nbody):
 def test_our_ways_of_training(nbody, tmp_path):
     names = (
         "egno", "egno-patient", "egno-still", "egno-one-cycle", "egno-all-windows", "egno-inverse",
-        "egnn-inverse",
+        "egnn-inverse", "egno-t2t-inverse",
     )  # fmt: skip
     records = run_states([nbody], replace(SMALL, models=names, epochs=2))
     assert all(record.details["validation"] > 0 for record in records)
@@ -94,7 +94,7 @@ def test_our_ways_of_training(nbody, tmp_path):
     assert patient["config"] == records[0].settings["config"]
     assert still["training"] == records[0].settings["training"] and "every_start" not in still
     assert cycle["training"]["one_cycle"] and every["every_start"]
-    for told, network in zip(inverse, ("egno", "egnn"), strict=True):
+    for told, network in zip(inverse, ("egno", "egnn", "egno"), strict=True):
         assert told["training"] == every["training"] and told["every_start"]
         assert told["network"] == network and told["config"]["softening"] == 0.1
     motion = MotionSource(write_motion(tmp_path / "m.npz"), 30, 10, 10)
@@ -117,6 +117,16 @@ def test_every_network_on_a_molecule():
         # it flies
         linear = next(record for record in records if record.model == "linear-dynamics")
         assert len(linear.details["by_frame"]) == 8
+
+
+def test_what_is_drawn_to_the_mean_structure_begins_there():
+    source = MoleculeSource(moving_molecule(), "s2s", 20, 10, 10)
+    models = ("mean-structure", "egno-mean-reversion")
+    mean, drawn = run_states([source], replace(SMALL, models=models, epochs=1))
+    assert drawn.details["epochs"] == 1 and drawn.details["validation"] > 0
+    assert drawn.settings["config"]["network"] == "egno"
+    # a step or two of training leave it near to what it begins with
+    assert drawn.mse < 2 * mean.mse
 
 
 def test_every_network_on_a_protein(tmp_path):

@@ -61,6 +61,7 @@ class GMN(StateNetwork):
     """
 
     gives_trajectory = False
+    counts_nodes = True
 
     def __init__(
         self, node_features: int, edge_features: int, *, n_nodes: int, constraints, masses=None,

@@ -56,12 +56,18 @@ class StateNetwork(nn.Module, ABC):
 
     #: Whether rotations, reflections and translations of the input do the same to the output.
     equivariant = True
+    #: Whether reflections do, of a network that is equivariant.
+    mirrors = True
     #: Whether several states may go in.
     reads_history = False
     #: Whether several frames may come out.
     gives_trajectory = True
     #: Whether :meth:`fit` gives the final parameters, with no training loop.
     closed_form = False
+    #: Whether training begins with what :meth:`fit` gives.
+    begins_fitted = False
+    #: Whether it is made for a number of nodes: its ``n_nodes``.
+    counts_nodes = False
 
     def __init__(
         self, node_features: int, edge_features: int, *, hidden: int = 64, layers: int = 4,
@@ -113,7 +119,7 @@ class StateNetwork(nn.Module, ABC):
         """What :meth:`forward` gives, for states near the origin and a graph ``(B, N, K)``."""
 
     def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
-        """Set what least squares gives, of networks that are ``closed_form``.
+        """Set what least squares gives, of networks that are ``closed_form`` or ``begins_fitted``.
 
         Parameters
         ----------

@@ -5,7 +5,7 @@ import torch
 
 from openmm_stegmn.models import STATE_NETWORKS
 from openmm_stegmn.models.layers import complete_graph
-from openmm_stegmn.models.networks import GMN, LinearDynamics
+from openmm_stegmn.models.networks import GMN, LinearDynamics, MeanReversion, MeanStructure
 
 PAIR = complete_graph(torch.ones(2, 2, 1))
 
@@ -33,6 +33,46 @@ def test_linear_dynamics_is_exact_for_free_particles():
     inputs = x, v, torch.zeros(50, 4, 1), complete_graph(torch.ones(4, 4, 1))
     network.fit(x, v, x + times[:, None, None] * v)
     torch.testing.assert_close(network(*inputs)[0], x + times[:, None, None] * v)
+
+
+def trembling(count, spread, seed=0):
+    """States and two frames of a molecule that trembles about a structure, wherever it is turned.
+
+    Its frames have nothing in common but the structure; velocities say nothing.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    structure = 3 * torch.randn(6, 3, generator=torch.Generator().manual_seed(7))
+    frames = structure + spread * torch.randn(count, 3, 6, 3, generator=generator)
+    turns, _ = torch.linalg.qr(torch.randn(count, 1, 3, 3, generator=generator))
+    turns = turns * torch.linalg.det(turns)[..., None, None]
+    frames = frames @ turns + torch.randn(count, 1, 1, 3, generator=generator)
+    return frames[:, :1], torch.zeros(count, 1, 6, 3), frames[:, 1:], structure
+
+
+def test_the_mean_structure_is_found_and_halves_the_error_of_standing_still():
+    x, v, following, structure = trembling(2000, 0.1)
+    network = MeanStructure(1, 1, n_nodes=6, horizon=2)
+    network.fit(x, v, following)
+    apart = torch.cdist(network.structure, network.structure) - torch.cdist(structure, structure)
+    # bending lowers mean distances by the square of the spread over the distance
+    assert apart.abs().max() < 0.02
+    x, v, following, _ = trembling(500, 0.1, seed=1)
+    inputs = x, v, torch.zeros(500, 6, 1), complete_graph(torch.ones(6, 6, 1))
+    error = (network(*inputs)[0] - following).square().mean()
+    # turning with the state costs a little of the half
+    assert 0.5 < error / (x - following).square().mean() < 0.75
+
+
+def test_gains_begin_with_the_mean_structure_where_nothing_is_remembered():
+    x, v, following, _ = trembling(2000, 0.1)
+    network = MeanReversion(
+        1, 1, n_nodes=6, horizon=2, hidden=8, layers=1, vector_scale=0.0
+    )  # fmt: skip
+    network.fit(x, v, following)
+    assert (network.gain > 0.9).all()
+    following = x.expand_as(following)
+    network.fit(x, v, following)
+    assert (network.gain < 0.05).all()
 
 
 def spring(count, times, seed=0):

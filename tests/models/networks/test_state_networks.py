@@ -28,7 +28,8 @@ def build(name, sticks=STICKS, **changes):
     """With random weights, none of them zero as before training."""
     name, _, softened = name.partition(", ")
     kind = STATE_NETWORKS[name]
-    own = {"n_nodes": N, "constraints": sticks} if name == "gmn" else {}
+    own = {"n_nodes": N} if kind.counts_nodes else {}
+    own |= {"constraints": sticks} if name == "gmn" else {}
     own |= {"history": 3} if name == "st-egnn" else {}
     own |= {"horizon": FRAMES} if kind.gives_trajectory else {}
     own |= {"softening": 0.3} if softened else {}
@@ -37,6 +38,8 @@ def build(name, sticks=STICKS, **changes):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
+        if hasattr(network, "structure"):
+            network.structure.normal_()
     return network.eval().double()
 
 
@@ -69,6 +72,9 @@ def test_equivariant_or_says_that_it_is_not(name, reflect):
         frames = frames + shift
         assert_near(network(x + shift, v, h, graph)[0], frames)
         return
+    if reflect and not network.mirrors:
+        assert (turned[0] - frames @ orthogonal.T - shift).abs().max() > 1e-2
+        return
     assert_near(turned[0], frames @ orthogonal.T + shift)
     assert_near(turned[1], velocities @ orthogonal.T)
 
@@ -89,7 +95,11 @@ def test_equivariant_to_the_order_of_nodes(name):
     place = order.argsort().tolist()
     network = build(name)
     other = build(name, sticks=[(place[i], place[j]) for i, j in STICKS])
-    other.load_state_dict(network.state_dict())
+    of_nodes = {"structure": 0, "identity": 0, "gain": 1}
+    other.load_state_dict({
+        key: values.index_select(of_nodes[key], order) if key in of_nodes else values
+        for key, values in network.state_dict().items()
+    })  # fmt: skip
     x, v, h, pairs = states(network)
     frames, velocities = network(x, v, h, complete_graph(pairs))
     graph = complete_graph(pairs[:, order][:, :, order])
@@ -150,7 +160,7 @@ def test_traced(name):
 def test_a_network_is_copied_after_an_evaluation_in_training(name):
     network = build(name).train()
     x, v, h, pairs = states(network)
-    frames, _ = network(x, v, h, complete_graph(pairs))
+    frames, _ = network(x.requires_grad_(), v, h, complete_graph(pairs))
     loss = network.take_auxiliary_loss()
     assert (loss is not None) == (name in ("eghn", "eghno"))
     assert network.take_auxiliary_loss() is None
@@ -172,6 +182,7 @@ def test_a_network_is_copied_after_an_evaluation_in_training(name):
         ("egno", {"time_features": 3}, "time_features must be even and not negative, got 3"),
         ("eghn", {"clusters": 0}, "clusters must be at least 1, got 0"),
         ("mpnn", {"hidden": 0}, "hidden must be at least 1, got 0"),
+        ("mean-reversion", {"network": "egnn"}, "expected one that is trained and predicts all"),
     ],
 )
 def test_options_that_make_no_sense(name, changes, found):
