@@ -10,6 +10,8 @@ import warnings
 import torch
 from torch import nn
 
+from .fused_kernels import fuse
+
 # Evaluations before capture: the first ones make what libraries keep, which no graph may hold.
 WARM_UP = 3
 
@@ -38,13 +40,13 @@ class CapturedCall(nn.Module):
         super().__init__()
         self.call, self.device = call, device
         self._fused = fused
-        self._graph = self._inputs = self._outputs = None
+        self._graph = self._inputs = self._outputs = self._held = None
         self._capturable = True
 
     def forward(self, *inputs):
         """What the module returns for these tensors."""
         if self._graph is None and self._fused:
-            self._try_to_capture(inputs, "unfused kernels", torch.compile(self.call, dynamic=False))
+            self._try_to_capture(inputs, "unfused kernels", fuse(self.call))
             self._fused = False
         if self._graph is None and self._capturable:
             self._capturable = self._try_to_capture(inputs, "no CUDA graph", self.call)
@@ -97,6 +99,8 @@ class CapturedCall(nn.Module):
                 for place, tensor in zip(_listed(returned), _listed(outputs), strict=True):
                     place.copy_(tensor, non_blocking=True)
         self._graph, self._inputs, self._outputs = graph, kept, returned
+        # A compiled call may own constants, which each replay reads; a tuple registers no module.
+        self._held = (call,)
 
     def _evaluate(self, call, inputs):
         return call(*(tensor.to(self.device, non_blocking=True) for tensor in inputs))

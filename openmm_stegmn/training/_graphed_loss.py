@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..fused_kernels import fuse
+
 
 class GraphedLoss:
     """A loss that is captured on a GPU at its first batch, and replayed on those of that shape.
@@ -51,7 +53,7 @@ class GraphedLoss:
         try:
             captured = _Loss(self._model, self._eager)
             if self._fused:
-                captured = torch.compile(captured, dynamic=False)
+                captured = fuse(captured)
             self._graphed = torch.cuda.make_graphed_callables(
                 captured, samples, allow_unused_input=True
             )
