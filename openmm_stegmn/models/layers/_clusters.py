@@ -15,6 +15,8 @@ class PoolingLayer(nn.Module):
     :math:`m_{ij} = φ(h_i, h_j, Z_i^T Z_j, e_{ij})`,
     :math:`Z_i ← Z_i + \mathrm{mean}_j Z_j W(m_{ij})`,
     :math:`h_i ← h_i + φ_h(h_i, \sum_j m_{ij})`. Inner products are bounded by the sizes of both.
+    The first layer of :math:`φ` is linear in each, so that what comes from the nodes is computed
+    once a node.
 
     Parameters
     ----------
@@ -24,8 +26,9 @@ class PoolingLayer(nn.Module):
     def __init__(self, hidden: int, edge_features: int, vectors: int):
         super().__init__()
         self.vectors = vectors
-        inputs = 2 * hidden + vectors * vectors + edge_features
-        self.message = nn.Sequential(Perceptron(inputs, hidden, hidden), nn.SiLU())
+        self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
+        self.edge = nn.Linear(vectors * vectors + edge_features, hidden, bias=False)
+        self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.mix = Perceptron(hidden, hidden, vectors * vectors)
         self.update = Perceptron(2 * hidden, hidden, hidden)
 
@@ -35,10 +38,10 @@ class PoolingLayer(nn.Module):
         square = (z * z).sum((-1, -2))
         bound = 1 + square.unsqueeze(-1) + edges.others(square.unsqueeze(-1)).squeeze(-1)
         products = torch.einsum("bpnax,bpnkcx->bpnkac", z, theirs) / bound[..., None, None]
-        inner = edges.others(h)
-        own = h.unsqueeze(-2).expand_as(inner)
-        features = edges.features.expand(own.shape[:-1] + edges.features.shape[-1:])
-        message = self.message(torch.cat([own, inner, products.flatten(-2), features], -1))
+        features = edges.features.expand(theirs.shape[:-2] + edges.features.shape[-1:])
+        inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
+        told = torch.cat([products.flatten(-2), features], -1)
+        message = self.out(inner + self.edge(told))
         mix = (edges.share * self.mix(message)).unflatten(-1, (self.vectors, self.vectors))
         z = z + torch.einsum("bpnkca,bpnkcx->bpnax", mix, theirs)
         return z, h + self.update(torch.cat([h, edges.sum(message)], -1))
