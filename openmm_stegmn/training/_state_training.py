@@ -187,8 +187,7 @@ def train_states(
     """
     config = config or StateTrainingConfig()
     if model.closed_form or model.begins_fitted:
-        states, following = windows.take(torch.arange(len(windows)))
-        model.fit(states.positions, states.velocities, following)
+        model.fit(*windows.motion(torch.arange(len(windows))))
     if model.closed_form:
         model.eval()
         return 0, None

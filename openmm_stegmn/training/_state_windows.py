@@ -83,10 +83,15 @@ class StateWindows:
 
     def take(self, index: Tensor) -> tuple[States, Tensor]:
         """States of the windows of these numbers, and frames that follow, ``(B, P, N, 3)``."""
+        x, v, following = self.motion(index)
+        features, graph = self.surroundings(x[:, -1], v[:, -1], index)
+        return States(x, v, features, graph), following
+
+    def motion(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Positions and velocities ``(B, T, N, 3)`` without surroundings, and what follows."""
         start = self.starts[index][:, None]
         x, v = (values[start + self.past] for values in (self.frames, self.velocities))
-        features, graph = self.surroundings(x[:, -1], v[:, -1], index)
-        return States(x, v, features, graph), self.frames[start + self.ahead]
+        return x, v, self.frames[start + self.ahead]
 
     def looking(self, ahead) -> "StateWindows":
         """The same with other frames to predict."""
