@@ -42,6 +42,7 @@ _SOFTENED = {"softening": 0.1}
 #: are still convolved in time.
 STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "linear-dynamics": BenchmarkNetwork("linear-dynamics"),
+    "linear-trajectory": BenchmarkNetwork("linear-trajectory", trajectory=True),
     "mean-structure": BenchmarkNetwork("mean-structure"),
     "radial-field": BenchmarkNetwork("radial-field"),
     "mpnn": BenchmarkNetwork("mpnn"),
@@ -49,7 +50,8 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "tfn": BenchmarkNetwork("tfn", {"hidden": 32}),
     "se3-transformer": BenchmarkNetwork("se3-transformer", {"hidden": 32}),
     "egnn": BenchmarkNetwork("egnn"),
-    "egnn-r": BenchmarkNetwork("egnn-r"),
+    # rolled out on square distances as they are, it is in infinity before training
+    "egnn-r": BenchmarkNetwork("egnn-r", {"relative_distances": True}),
     "egnn-s": BenchmarkNetwork("egnn-s"),
     "egnn-tb": BenchmarkNetwork("egnn-tb"),
     "gmn": BenchmarkNetwork("gmn"),
@@ -81,7 +83,7 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
 
 _TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")
 _ALL = (*_TO_STATE, "egnn-tb", "gmn", "eghn", "egno", "eghno")
-_OF_MOLECULES = ("mean-structure", *_ALL)
+_OF_MOLECULES = (*_ALL, "mean-structure")
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ PROTOCOLS = {
     "nbody": StateProtocol(
         4, 64, 5,
         (
-            *_TO_STATE, "egnn-tb", "eghn", "egno", "egno-l", "egno-t2t", "egno-none", "egno-h",
-            "egno-xv", "egno-hx", "eghno",
+            *_TO_STATE, "egnn-tb", "eghn", "egno", "egno-l", "linear-trajectory", "egno-t2t",
+            "egno-none", "egno-h", "egno-xv", "egno-hx", "eghno",
         ),
         # own choice: without, windows of far particles explode
         {"gradient_clip": 1.0}, relative_distances=False,
@@ -123,13 +125,13 @@ PROTOCOLS = {
     "md17-s2t": StateProtocol(
         5, 64, 8,
         (
-            "mean-structure", "linear-dynamics", "egnn-r", "egnn-s", "egnn-tb", "egno", "egno-t2t",
-            "eghno",
+            "linear-dynamics", "mean-structure", "egnn-r", "egnn-s", "egnn-tb", "egno",
+            "linear-trajectory", "egno-t2t", "eghno",
         ),
         {"weight_decay": 1e-15, "halve_every": 2500, "patience": None},
     ),
     "adk": StateProtocol(
-        4, 128, 4, (*_OF_MOLECULES, "egno-t2t", "st-egnn"),
+        4, 128, 4, (*_OF_MOLECULES, "linear-trajectory", "egno-t2t", "st-egnn"),
         {
             "epochs": 15_000, "batch_size": 8, "learning_rate": 5e-5, "weight_decay": 1e-4,
             "auxiliary": 2.0,

@@ -192,8 +192,7 @@ def train_states(
         model.eval()
         return 0, None
     task = StateTask(model.train(), windows, validation, config)
-    # No gradients: more windows at a time take no more memory.
-    checks = Batches(len(validation), 4 * config.batch_size, device)
+    checks = Batches(len(validation), validation.evaluated_with(config.batch_size), device)
     order = Batches(len(windows), config.batch_size, device, config.seed)
     best = KeepBest(checks)
     callbacks = [best]

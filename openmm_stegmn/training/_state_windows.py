@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from ..models.layers import ParticleGraph
 
+# Particles that are evaluated together, unless as many windows as training takes have more
+_EVALUATED = 4000
+
 
 class States(NamedTuple):
     """What goes into a :class:`~openmm_stegmn.models.networks.StateNetwork`."""
@@ -92,6 +95,14 @@ class StateWindows:
         start = self.starts[index][:, None]
         x, v = (values[start + self.past] for values in (self.frames, self.velocities))
         return x, v, self.frames[start + self.ahead]
+
+    def evaluated_with(self, batch_size: int) -> int:
+        """Windows that are evaluated together where so many are trained on.
+
+        Without gradients up to four times as many take no more memory, and less time where they are
+        small. Large ones may: kernels that training has fused keep less than an evaluation writes.
+        """
+        return max(batch_size, min(4 * batch_size, _EVALUATED // self.frames.shape[1]))
 
     def looking(self, ahead) -> "StateWindows":
         """The same with other frames to predict."""

@@ -19,6 +19,7 @@ from openmm_stegmn.benchmarks import (
     NextFrameSettings,
     ProteinSource,
     Record,
+    RecordFile,
     RecordsError,
     StateSettings,
     _protein_next,
@@ -31,7 +32,7 @@ from openmm_stegmn.benchmarks import (
 )
 from openmm_stegmn.benchmarks._protein_next import describe_protein
 from openmm_stegmn.data import ChargedParticleSettings, ProteinTrajectory
-from openmm_stegmn.models.networks import STATE_NETWORKS
+from openmm_stegmn.models.networks import STATE_NETWORKS, EGNNRollOut
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,21 @@ def test_every_network_on_a_molecule():
         # it flies
         linear = next(record for record in records if record.model == "linear-dynamics")
         assert len(linear.details["by_frame"]) == 8
+
+
+def test_a_network_that_diverged_has_no_record_and_the_others_have(nbody, monkeypatch, tmp_path):
+    train = _state_job.train_states
+
+    def diverging(model, *arguments, **options):
+        epochs, validation = train(model, *arguments, **options)
+        return epochs, torch.inf if isinstance(model, EGNNRollOut) else validation
+
+    monkeypatch.setattr(_state_job, "train_states", diverging)
+    settings = replace(SMALL, models=("egnn-r", "egnn", "linear-dynamics"), seeds=1, epochs=1)
+    with pytest.raises(RuntimeError, match="egnn-r, seed 0: .*not finite"):
+        run_states([nbody], settings, output=tmp_path / "r.json")
+    records = RecordFile(tmp_path / "r.json").records.values()
+    assert [record.model for record in records] == ["egnn", "linear-dynamics"]
 
 
 def test_what_is_drawn_to_the_mean_structure_begins_there():

@@ -1,6 +1,7 @@
 """Training of state networks: what is minimised, which weights are kept, when it ends."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -70,6 +71,13 @@ def test_least_squares_finds_the_times():
     assert both.time.detach() == pytest.approx([0.3, 0.7], rel=1e-5)
     train_states(last, windows.looking([2]), windows)
     assert last.time.detach() == pytest.approx([0.7], rel=1e-5)
+
+
+def test_large_windows_are_evaluated_no_more_at_a_time_than_trained():
+    small, large = flying(10), flying(10)
+    large = replace(large, frames=torch.zeros(40, 2500, 3))
+    assert (small.evaluated_with(100), large.evaluated_with(4)) == (400, 4)
+    assert large.evaluated_with(1) == 1
 
 
 def test_a_network_learns_and_is_as_good_as_it_ever_was(monkeypatch):

@@ -1,4 +1,4 @@
-"""Simple references: linear dynamics, the radial field, and a network that is not equivariant."""
+"""Simple references: linear ones, the radial field, and a network that is not equivariant."""
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,51 @@ class LinearDynamics(StateNetwork):
         """The times that have the least square error."""
         along = (following - x[:, -1:]) * v[:, -1:]
         self.time.copy_(along.sum((0, 2, 3)) / v[:, -1].square().sum())
+
+
+# Windows whose sums of products are taken at a time
+_BLOCK = 256
+
+
+@state_network("linear-trajectory")
+class LinearTrajectory(StateNetwork):
+    r"""Linear in all states: :math:`x_p = x_T + \sum_t a_{pt} (x_t - x_T) + \sum_t b_{pt} v_t`.
+
+    The same numbers for all nodes. What a network adds that reads several states is what it has
+    learned beyond averaging them.
+    """
+
+    closed_form = True
+    reads_history = True
+
+    def __init__(self, node_features: int, edge_features: int, **sizes):
+        super().__init__(node_features, edge_features, **sizes)
+        #: a and then b, ``(P, 2 T - 1)``
+        self.weight = nn.Parameter(torch.zeros(self.horizon, 2 * self.history - 1))
+
+    def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
+        """Sums of the states; velocities are the last ones."""
+        frames = x[:, -1:] + torch.einsum("pt,btnx->bpnx", self.weight, _known(x, v))
+        return frames, v[:, -1:].expand_as(frames)
+
+    @torch.no_grad()
+    def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
+        """The numbers that have the least square error; the smallest if there are several."""
+        products, along = 0.0, 0.0
+        for places, velocities, after in zip(
+            x.split(_BLOCK), v.split(_BLOCK), following.split(_BLOCK), strict=True
+        ):
+            known = _known(places.double(), velocities.double())
+            ahead = (after - places[:, -1:]).double()
+            products = products + torch.einsum("btnx,bsnx->ts", known, known)
+            along = along + torch.einsum("btnx,bpnx->tp", known, ahead)
+        # States a frame apart have differences of positions that are velocities too.
+        self.weight.copy_((torch.linalg.pinv(products, hermitian=True) @ along).T)
+
+
+def _known(x, v):
+    """What states know beside where the last one is, ``(B, 2 T - 1, N, 3)``."""
+    return torch.cat([x[:, :-1] - x[:, -1:], v], 1)
 
 
 class RadialFieldLayer(nn.Module):

@@ -5,7 +5,13 @@ import torch
 
 from openmm_stegmn.models import STATE_NETWORKS
 from openmm_stegmn.models.layers import complete_graph
-from openmm_stegmn.models.networks import GMN, LinearDynamics, MeanReversion, MeanStructure
+from openmm_stegmn.models.networks import (
+    GMN,
+    LinearDynamics,
+    LinearTrajectory,
+    MeanReversion,
+    MeanStructure,
+)
 
 PAIR = complete_graph(torch.ones(2, 2, 1))
 
@@ -33,6 +39,30 @@ def test_linear_dynamics_is_exact_for_free_particles():
     inputs = x, v, torch.zeros(50, 4, 1), complete_graph(torch.ones(4, 4, 1))
     network.fit(x, v, x + times[:, None, None] * v)
     torch.testing.assert_close(network(*inputs)[0], x + times[:, None, None] * v)
+
+
+def test_a_linear_trajectory_is_exact_for_constant_accelerations():
+    """Of two states with velocities, an acceleration follows; of one it does not."""
+    generator = torch.Generator().manual_seed(0)
+    x, v, a = (torch.randn(600, 1, 4, 3, generator=generator) for _ in range(3))
+    time = torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0])[:, None, None]
+    places, velocities = x + v * time + a * time**2 / 2, (v + a * time)[:, :2]
+    network = LinearTrajectory(1, 1, history=2, horizon=3)
+    network.fit(places[:300, :2], velocities[:300], places[:300, 2:])
+    graph = complete_graph(torch.ones(4, 4, 1))
+    states = places[300:, :2], velocities[300:], torch.zeros(300, 4, 1), graph
+    torch.testing.assert_close(network(*states)[0], places[300:, 2:], atol=1e-4, rtol=0)
+
+
+def test_states_that_say_the_same_twice_have_small_weights():
+    x = torch.randn(50, 3, 4, 3, generator=torch.Generator().manual_seed(0))
+    v = torch.cat([x.diff(dim=1), torch.zeros(50, 1, 4, 3)], 1)
+    network = LinearTrajectory(1, 1, history=3, horizon=1)
+    network.fit(x, v, 2 * x[:, 2:] - x[:, 1:2])
+    assert network.weight.abs().max() < 1
+    graph = complete_graph(torch.ones(4, 4, 1))
+    frames, _ = network(x, v, torch.zeros(50, 4, 1), graph)
+    torch.testing.assert_close(frames, 2 * x[:, 2:] - x[:, 1:2], atol=1e-4, rtol=0)
 
 
 def trembling(count, spread, seed=0):

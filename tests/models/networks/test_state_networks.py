@@ -30,7 +30,7 @@ def build(name, sticks=STICKS, **changes):
     kind = STATE_NETWORKS[name]
     own = {"n_nodes": N} if kind.counts_nodes else {}
     own |= {"constraints": sticks} if name == "gmn" else {}
-    own |= {"history": 3} if name == "st-egnn" else {}
+    own |= {"history": 3} if name in ("st-egnn", "linear-trajectory") else {}
     own |= {"horizon": FRAMES} if kind.gives_trajectory else {}
     own |= {"softening": 0.3} if softened else {}
     torch.manual_seed(0)
