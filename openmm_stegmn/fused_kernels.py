@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 
-def fuse(module: nn.Module) -> nn.Module:
+def fuse(module: nn.Module, mode: str = "default") -> nn.Module:
     """A module whose kernels are fused, compiled for the shapes that it is called with.
 
     ``torch.compile`` counts what it compiled by code object, which all instances of a class share:
@@ -17,6 +17,8 @@ def fuse(module: nn.Module) -> nn.Module:
     ----------
     module : torch.nn.Module
         A function of tensors.
+    mode : str
+        Of ``torch.compile``.
     """
 
     class Fused(nn.Module):
@@ -28,4 +30,4 @@ def fuse(module: nn.Module) -> nn.Module:
             return self.module(*inputs)
 
     Fused.forward.__code__ = Fused.forward.__code__.replace()
-    return torch.compile(Fused(), dynamic=False)
+    return torch.compile(Fused(), dynamic=False, mode=mode)

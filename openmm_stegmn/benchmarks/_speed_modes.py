@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..captured_call import WARM_UP, CapturedCall
+from ..fused_kernels import fuse
 from ..training import PositionTask, TorsionTask, TrainingConfig, train
 from ._speed_machine import products_in
 from ._speed_timing import Timing, wait_for
@@ -79,7 +80,7 @@ def _script(network, inputs):
 def _compile(network, inputs):
     # on a GPU with a graph around what is compiled
     mode = "reduce-overhead" if inputs[0].is_cuda else "default"
-    call = torch.compile(network, dynamic=False, mode=mode)
+    call = fuse(network, mode)
     try:
         call(*inputs)
     except Exception as error:  # from the compiler that it calls, nearly anything

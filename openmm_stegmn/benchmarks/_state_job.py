@@ -125,8 +125,11 @@ class StateJob:
                 model, windows["training"], windows["validation"], self.training, device=device
             )
         seconds, test = time.perf_counter() - start, windows["test"]
-        batch_size = test.evaluated_with(self.training.batch_size)
+        batch_size = test.evaluation_batch(self.training.batch_size)
         errors = measure_states(model, test, device, batch_size)
+        if validation is None:
+            validation = measure_states(model, windows["validation"], device, batch_size).final
+        measured = [*errors.by_frame, validation]
         details = {
             "a_mse": errors.mean, "by_frame": errors.by_frame, "epochs": epochs,
             "validation": validation, "device": device,
@@ -136,7 +139,8 @@ class StateJob:
             ahead = self.source.steps_ahead(count, STATE_MODELS[self.model].discretisation)
             other = measure_states(model, test.looking(ahead), device, batch_size, frames=count)
             details.setdefault("decoded", {})[str(count)] = asdict(other)
-        if not all(map(math.isfinite, (*errors.by_frame, validation or 0.0))):
+            measured += other.by_frame
+        if not all(map(math.isfinite, measured)):
             raise RuntimeError(f"{self.title}: predicted positions are not finite")
         return Record(*self.key, errors.final, errors.absolute, seconds, self.identity, details)
 

@@ -192,7 +192,7 @@ def train_states(
         model.eval()
         return 0, None
     task = StateTask(model.train(), windows, validation, config)
-    checks = Batches(len(validation), validation.evaluated_with(config.batch_size), device)
+    checks = Batches(len(validation), validation.evaluation_batch(config.batch_size), device)
     order = Batches(len(windows), config.batch_size, device, config.seed)
     best = KeepBest(checks)
     callbacks = [best]

@@ -96,7 +96,7 @@ class StateWindows:
         x, v = (values[start + self.past] for values in (self.frames, self.velocities))
         return x, v, self.frames[start + self.ahead]
 
-    def evaluated_with(self, batch_size: int) -> int:
+    def evaluation_batch(self, batch_size: int) -> int:
         """Windows that are evaluated together where so many are trained on.
 
         Without gradients up to four times as many take no more memory, and less time where they are

@@ -135,14 +135,15 @@ def test_a_network_that_diverged_has_no_record_and_the_others_have(nbody, monkey
     assert [record.model for record in records] == ["egnn", "linear-dynamics"]
 
 
-def test_what_is_drawn_to_the_mean_structure_begins_there():
-    source = MoleculeSource(moving_molecule(), "s2s", 20, 10, 10)
-    models = ("mean-structure", "egno-mean-reversion")
-    mean, drawn = run_states([source], replace(SMALL, models=models, epochs=1))
-    assert drawn.details["epochs"] == 1 and drawn.details["validation"] > 0
-    assert drawn.settings["config"]["network"] == "egno"
-    # a step or two of training leave it near to what it begins with
-    assert drawn.mse < 2 * mean.mse
+def test_closed_forms_are_validated_too(nbody):
+    settings = replace(SMALL, models=("linear-dynamics",), seeds=1)
+    (record,) = run_states([nbody], settings)
+    job = _state_job.StateJob(nbody, "linear-dynamics", 0, settings)
+    windows = job.windows()
+    network = job.build(windows)
+    network.fit(*windows["training"].motion(torch.arange(20)))
+    validation = measure_states(network, windows["validation"])
+    assert record.details["validation"] == pytest.approx(validation.final)
 
 
 def test_every_network_on_a_protein(tmp_path):

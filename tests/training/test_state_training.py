@@ -1,5 +1,6 @@
 """Training of state networks: what is minimised, which weights are kept, when it ends."""
 
+import copy
 import logging
 from dataclasses import replace
 
@@ -7,7 +8,13 @@ import pytest
 import torch
 
 from openmm_stegmn.models.layers import complete_graph
-from openmm_stegmn.models.networks import EGHN, EGNN, STATE_NETWORKS, LinearDynamics
+from openmm_stegmn.models.networks import (
+    EGHN,
+    EGNN,
+    STATE_NETWORKS,
+    LinearDynamics,
+    MeanReversion,
+)
 from openmm_stegmn.training import (
     StateTrainingConfig,
     StateWindows,
@@ -76,8 +83,19 @@ def test_least_squares_finds_the_times():
 def test_large_windows_are_evaluated_no_more_at_a_time_than_trained():
     small, large = flying(10), flying(10)
     large = replace(large, frames=torch.zeros(40, 2500, 3))
-    assert (small.evaluated_with(100), large.evaluated_with(4)) == (400, 4)
-    assert large.evaluated_with(1) == 1
+    assert (small.evaluation_batch(100), large.evaluation_batch(4)) == (400, 4)
+    assert large.evaluation_batch(1) == 1
+
+
+def test_training_goes_on_from_what_least_squares_gives():
+    windows = flying(64)
+    made = MeanReversion(1, 1, n_nodes=windows.frames.shape[1], horizon=2, hidden=8, layers=1)
+    fitted = copy.deepcopy(made)
+    fitted.fit(*windows.motion(torch.arange(64)))
+    train_states(made, windows, windows, replace(QUICK, epochs=1, learning_rate=1e-6))
+    assert torch.equal(made.structure, fitted.structure) and made.structure.any()
+    torch.testing.assert_close(made.gain, fitted.gain, atol=1e-4, rtol=0)
+    assert fitted.gain.any()
 
 
 def test_a_network_learns_and_is_as_good_as_it_ever_was(monkeypatch):

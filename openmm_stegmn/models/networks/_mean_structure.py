@@ -7,6 +7,8 @@ from ...mechanics import superpose
 from ..layers import ParticleGraph
 from ._interface import STATE_NETWORKS, StateNetwork, state_network
 
+DRAWN = ("egnn-r", "egnn-s", "egnn-tb", "egno", "eghno", "st-egnn")
+
 
 @state_network("mean-structure")
 class MeanStructure(StateNetwork):
@@ -57,8 +59,8 @@ class MeanReversion(StateNetwork):
     node_features, edge_features
         See :class:`StateNetwork`.
     n_nodes : int
-    network : str
-        In :data:`STATE_NETWORKS`; one that predicts all frames.
+    network : {"egnn-r", "egnn-s", "egnn-tb", "egno", "eghno", "st-egnn"}
+        One that is equivariant and predicts all frames.
     identity : int
         Features that each node has of its own.
     **options
@@ -74,11 +76,9 @@ class MeanReversion(StateNetwork):
         self, node_features: int, edge_features: int, *, n_nodes: int, network: str = "egno",
         identity: int = 16, **options,
     ):  # fmt: skip
+        if network not in DRAWN:
+            raise ValueError(f"network = {network!r}; there are: {', '.join(DRAWN)}")
         kind = STATE_NETWORKS[network]
-        if not kind.gives_trajectory or kind.closed_form:
-            raise ValueError(
-                f"network = {network!r}: expected one that is trained and predicts all frames"
-            )
         names = ("hidden", "layers", "history", "horizon")
         sizes = {name: options[name] for name in names if name in options}
         super().__init__(node_features, edge_features, **sizes)
@@ -90,9 +90,9 @@ class MeanReversion(StateNetwork):
 
     def predict(self, x: Tensor, v: Tensor, h: Tensor, graph: ParticleGraph):
         """The network's frames, drawn to the mean structure."""
+        away = structure_at(self.structure, x) - x[:, -1:]
         known = torch.cat([h, self.identity.expand(len(h), -1, -1)], -1)
         frames, velocities = self.network.predict(x, v, known, graph)
-        away = structure_at(self.structure, x) - x[:, -1:]
         return frames + self.gain.unsqueeze(-1) * away, velocities
 
     @torch.no_grad()
@@ -119,6 +119,8 @@ def mean_structure(frames: Tensor, rounds: int = 3) -> Tensor:
 
 def structure_at(structure: Tensor, x: Tensor) -> Tensor:
     """A structure ``(N, 3)`` superposed on the last of states ``(B, T, N, 3)``, ``(B, 1, N, 3)``"""
+    if len(structure) != x.shape[-2]:
+        raise ValueError(f"made for {len(structure)} nodes, got {x.shape[-2]}")
     last = x[:, -1:]
     return superpose(structure.expand_as(last), last, _alike(last))
 

@@ -182,7 +182,7 @@ def test_a_network_is_copied_after_an_evaluation_in_training(name):
         ("egno", {"time_features": 3}, "time_features must be even and not negative, got 3"),
         ("eghn", {"clusters": 0}, "clusters must be at least 1, got 0"),
         ("mpnn", {"hidden": 0}, "hidden must be at least 1, got 0"),
-        ("mean-reversion", {"network": "egnn"}, "expected one that is trained and predicts all"),
+        ("mean-reversion", {"network": "mpnn"}, "network = 'mpnn'; there are: egnn-r, egnn-s"),
     ],
 )
 def test_options_that_make_no_sense(name, changes, found):
@@ -202,6 +202,14 @@ def test_another_number_of_states_is_told():
     x, v, h, pairs = states(network)
     with pytest.raises(ValueError, match="made for 3 states, got 2"):
         network(x[:, 1:], v[:, 1:], h, complete_graph(pairs))
+
+
+@pytest.mark.parametrize("name", ["mean-structure", "mean-reversion"])
+def test_another_number_of_nodes_is_told(name):
+    network = build(name)
+    x, v, h, pairs = states(network)
+    with pytest.raises(ValueError, match="made for 6 nodes, got 5"):
+        network(x[:, :, 1:], v[:, :, 1:], h[:, 1:], complete_graph(pairs[:, 1:, 1:]))
 
 
 def test_names_are_given_once():
