@@ -7,13 +7,12 @@ bonds, so that every constraint holds; STEGMN makes as many one after the other.
 the same plain dynamics of alanine dipeptide (ff14SB, OBC2, 300 K), for one frame and for five, and
 drive hybrid simulations on Reference, a leg of ten frames and a jump in turn: acceptance,
 constraint error and cost of a jump. Accuracy is that of the frame a jump goes to, on dynamics of
-other seeds. About 25 minutes on one core; models that ``--work`` holds are not trained again.
+other seeds. About 25 minutes on one core.
 """
 
 import argparse
 import json
 import logging
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from _runs import run_hybrid
 
 from openmm_stegmn.benchmarks import BenchmarkTable
 from openmm_stegmn.data import WindowSet, describe_molecule, simulate_replicas
-from openmm_stegmn.models import ModelSpec, build_model, load_model, save_model
+from openmm_stegmn.models import ModelSpec, build_model, save_model
 from openmm_stegmn.runs import RunSettings
 from openmm_stegmn.systems import build_system
 from openmm_stegmn.training import TrainingConfig, evaluate, train
@@ -53,52 +52,39 @@ def main():
 
 def simulated(molecule, options, part):
     """Frames of plain dynamics, a trajectory a replica; parts have seeds of their own."""
-    path = options.work / f"{part}.pt"
-    if not path.exists():
-        first = options.seed + 100 * PARTS.index(part)
-        seeds = range(first, first + (options.replicas if part == "training" else 1))
-        made = simulate_replicas(
-            molecule.system, molecule.positions, seeds,
-            round(options.length_of_replicas / options.frame_interval),
-            frame_interval=options.frame_interval,
-        )  # fmt: skip
-        torch.save(made, path)
-    return torch.load(path)
+    first = options.seed + 100 * PARTS.index(part)
+    seeds = range(first, first + (options.replicas if part == "training" else 1))
+    return simulate_replicas(
+        molecule.system, molecule.positions, seeds,
+        round(options.length_of_replicas / options.frame_interval),
+        frame_interval=options.frame_interval,
+    )  # fmt: skip
 
 
 def measured(name, horizon, molecule, frames, options):
     """Train a model for a horizon, and measure the frame that it jumps to."""
     reach = HISTORY + horizon - 1
     windows = {part: WindowSet.from_trajectories(frames[part], reach) for part in PARTS}
-    path, start = options.work / f"{name}-{horizon}.safetensors", time.perf_counter()
-    if path.exists():
-        model = load_model(path)
-    else:
-        torch.manual_seed(options.seed)
-        spec = ModelSpec(
-            architecture=name, history=HISTORY, horizon=horizon,
-            frame_interval=options.frame_interval,
-            **describe_molecule(molecule.topology, molecule.system),
-        )  # fmt: skip
-        config = TrainingConfig(
-            steps=options.steps, batch_size=options.batch_size, seed=options.seed
-        )
-        model = train(
-            build_model(spec), windows["training"], config,
-            validation=windows["validation"].subset(500), progress=False,
-        )  # fmt: skip
-        save_model(model, path)
+    torch.manual_seed(options.seed)
+    spec = ModelSpec(
+        architecture=name, history=HISTORY, horizon=horizon,
+        frame_interval=options.frame_interval,
+        **describe_molecule(molecule.topology, molecule.system),
+    )  # fmt: skip
+    config = TrainingConfig(steps=options.steps, batch_size=options.batch_size, seed=options.seed)
+    model = train(
+        build_model(spec), windows["training"], config,
+        validation=windows["validation"].subset(500), progress=False,
+    )  # fmt: skip
+    save_model(model, options.work / f"{name}-{horizon}.safetensors")
     accuracy = evaluate(model, windows["test"])
     record = {
         "model": name, "horizon": horizon, "windows": len(windows["training"]),
         "training": {"steps": options.steps, "batch_size": options.batch_size},
-        "train_seconds": time.perf_counter() - start, "accuracy": accuracy.as_dict(),
+        "accuracy": accuracy.as_dict(),
         "parameters": sum(p.numel() for p in model.parameters()),
     }  # fmt: skip
-    print(
-        f"{name}, {horizon} frames: {accuracy.mean_torsion_rmse:.1f} degrees, "
-        f"{record['train_seconds']:.0f} s", flush=True,
-    )  # fmt: skip
+    print(f"{name}, {horizon} frames: {accuracy.mean_torsion_rmse:.1f} degrees", flush=True)
     return record
 
 

@@ -15,8 +15,8 @@ class MeanStructure(StateNetwork):
     r"""The mean structure of the training frames, superposed on the last state; no velocities.
 
     What is known of a molecule that has forgotten where it was: of fluctuations that are not
-    correlated any more it has half the mean square error of standing still. A network that does not
-    do better has learned nothing about the motion.
+    correlated any more it has about half the mean square error of standing still. A network that
+    does no better has learned nothing about the motion.
 
     Parameters
     ----------
