@@ -6,9 +6,10 @@
 Networks have the published sizes. Batches are made up: charged particles (100 systems of 5), a
 small molecule (100 of 13 atoms) and a protein's backbone (2 of 855 atoms, neighbours within 10 Å).
 Times are medians over repeats after a warm-up, each between synchronisations. A training step is
-forward, backward and Adam. Memory is the peak of CUDA beyond what was there before; none of CPUs.
-Networks that do not fit on the GPU are left out, and said to be. Of names that stand for one
-network, trained or begun in other ways, the first is measured; EGNO's ablations only if named.
+forward, backward and Adam; closed forms have none. Memory is the peak of CUDA beyond what was there
+before; none of CPUs. Networks that do not fit on the GPU are left out, and said to be. Of names
+that stand for one network, trained or begun in other ways, the first is measured; EGNO's ablations
+only if named.
 """
 
 import argparse
@@ -107,7 +108,9 @@ def measure(case, name, device, repeats):
     positions, velocities = (t[:, None].expand(-1, history, -1, -1) for t in (x, v))
     windows = torch.arange(len(x), device=device)
     states = States(positions, velocities, *surroundings(x, v, windows))
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-6, fused=device == "cuda")
+    trained = not model.cls.closed_form
+    if trained:
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-6, fused=device == "cuda")
 
     @torch.no_grad()
     def infer():
@@ -125,7 +128,7 @@ def measure(case, name, device, repeats):
     network.eval()
     inference, inference_memory = timed(infer, device, repeats)
     network.train()
-    training, training_memory = timed(train, device, repeats)
+    training, training_memory = timed(train, device, repeats) if trained else (None, None)
     return {
         "case": case, "model": name, "device": device, "batch": len(x), "particles": x.shape[1],
         "neighbours": states.graph.table.shape[-1], "frames": options.get("horizon", 1),
@@ -179,12 +182,18 @@ def table(records):
             if record is None:
                 cells.append("–")
                 continue
-            text = f"{record['inference_ms']:.1f}, {record['training_ms']:.1f} ms"
-            if record["training_MB"] is not None:
-                text += f"; {record['inference_MB']:,.0f}, {record['training_MB']:,.0f} MB"
-            cells.append(text)
+            cells.append(cell(record))
         rows.append([name, *cells])
     return BenchmarkTable(f"{records[0]['hardware']}", head, rows)
+
+
+def cell(record):
+    """Times, and memory where it was measured; of inference and of a training step if there is."""
+    kinds = [k for k in ("inference", "training") if record[f"{k}_ms"] is not None]
+    text = ", ".join(f"{record[f'{kind}_ms']:.1f}" for kind in kinds) + " ms"
+    if record["inference_MB"] is None:
+        return text
+    return text + "; " + ", ".join(f"{record[f'{kind}_MB']:,.0f}" for kind in kinds) + " MB"
 
 
 def main():
@@ -205,11 +214,7 @@ def main():
                 torch.cuda.empty_cache()
                 continue
             records.append(record)
-            print(
-                f"{case}, {name}: {record['inference_ms']:.1f} ms, training step "
-                f"{record['training_ms']:.1f} ms",
-                flush=True,
-            )
+            print(f"{case}, {name}: {cell(record)}", flush=True)
             write_atomically(options.output, (json.dumps(records, indent=1) + "\n").encode())
     print(table(records).markdown())
 
