@@ -95,12 +95,8 @@ def measure(case, name, device, repeats):
     source, surroundings, x = batch_of(case, generator)
     model, frames = STATE_MODELS[name], PROTOCOLS[source.benchmark].frames
     options = network_options(source, name, frames)
-    if model.cls.counts_nodes:
-        options["n_nodes"] = x.shape[1]
     torch.manual_seed(0)
-    network = model.cls(surroundings.node_features, surroundings.edge_features, **options).to(
-        device
-    )
+    network = model.build(surroundings, x.shape[1], options).to(device)
     surroundings, x = surroundings.to(device), x.to(device)
     v = torch.randn(x.shape, generator=generator).to(device) * 0.1
     target = x[:, None].clone()

@@ -155,11 +155,8 @@ class StateJob:
         """The untrained network."""
         surroundings = windows["training"].surroundings
         options = network_options(self.source, self.model, self.frames)
-        if STATE_MODELS[self.model].cls.counts_nodes:
-            options["n_nodes"] = windows["training"].frames.shape[1]
-        return STATE_MODELS[self.model].cls(
-            surroundings.node_features, surroundings.edge_features, **options
-        )
+        n_particles = windows["training"].frames.shape[1]
+        return STATE_MODELS[self.model].build(surroundings, n_particles, options)
 
     def _data(self):
         source = self.source

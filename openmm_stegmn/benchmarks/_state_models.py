@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..models.networks import STATE_NETWORKS
+from ..models.networks import STATE_NETWORKS, StateNetwork
 from ..training import StateTrainingConfig
 
 
@@ -27,6 +27,12 @@ class BenchmarkNetwork:
     def cls(self):
         """The network's class."""
         return STATE_NETWORKS[self.network]
+
+    def build(self, surroundings, n_particles: int, options: dict) -> StateNetwork:
+        """The untrained network of so many particles, with what :func:`network_options` gives."""
+        if self.cls.counts_nodes:
+            options = options | {"n_nodes": n_particles}
+        return self.cls(surroundings.node_features, surroundings.edge_features, **options)
 
 
 _STILL = {"vector_scale": 0.0}

@@ -146,6 +146,15 @@ def test_closed_forms_are_validated_too(nbody):
     assert record.details["validation"] == pytest.approx(validation.final)
 
 
+def test_a_network_that_is_drawn_to_the_mean_structure():
+    source = MoleculeSource(moving_molecule(), "s2s", 20, 10, 10)
+    settings = replace(SMALL, models=("egno-mean-reversion",), seeds=1, epochs=1)
+    (record,) = run_states([source], settings)
+    assert record.settings["network"] == "mean-reversion"
+    assert record.settings["config"]["network"] == "egno"
+    assert record.details["epochs"] == 1 and record.details["a_mse"] > 0
+
+
 def test_every_network_on_a_protein(tmp_path):
     write_protein(tmp_path, n_frames=80)
     source = ProteinSource(tmp_path / "p.pqr", (tmp_path / "p.dcd",), reach=7, radius=5.0)

@@ -3,20 +3,19 @@
 import torch
 from torch import Tensor, nn
 
-from ._egnn import Edges
+from ._egnn import Edges, Messages
 from ._particle_graph import complete_graph
 from ._perceptron import Perceptron
 
 
-class PoolingLayer(nn.Module):
+class PoolingLayer(Messages):
     r"""Messages from the inner products of several vectors of each node.
 
     With :math:`Z_i` the vectors of a node,
     :math:`m_{ij} = φ(h_i, h_j, Z_i^T Z_j, e_{ij})`,
     :math:`Z_i ← Z_i + \mathrm{mean}_j Z_j W(m_{ij})`,
     :math:`h_i ← h_i + φ_h(h_i, \sum_j m_{ij})`. Inner products are bounded by the sizes of both.
-    The first layer of :math:`φ` is linear in each, so that what comes from the nodes is computed
-    once a node.
+    Messages are those of :class:`Messages`.
 
     Parameters
     ----------
@@ -24,11 +23,8 @@ class PoolingLayer(nn.Module):
     """
 
     def __init__(self, hidden: int, edge_features: int, vectors: int):
-        super().__init__()
+        super().__init__(hidden, vectors * vectors + edge_features)
         self.vectors = vectors
-        self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
-        self.edge = nn.Linear(vectors * vectors + edge_features, hidden, bias=False)
-        self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.mix = Perceptron(hidden, hidden, vectors * vectors)
         self.update = Perceptron(2 * hidden, hidden, hidden)
 
@@ -38,10 +34,7 @@ class PoolingLayer(nn.Module):
         square = (z * z).sum((-1, -2))
         bound = 1 + square.unsqueeze(-1) + edges.others(square.unsqueeze(-1)).squeeze(-1)
         products = torch.einsum("bpnax,bpnkcx->bpnkac", z, theirs) / bound[..., None, None]
-        features = edges.features.expand(theirs.shape[:-2] + edges.features.shape[-1:])
-        inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
-        told = torch.cat([products.flatten(-2), features], -1)
-        message = self.out(inner + self.edge(told))
+        message = self.messages(h, [products.flatten(-2)], edges)
         mix = (edges.share * self.mix(message)).unflatten(-1, (self.vectors, self.vectors))
         z = z + torch.einsum("bpnkca,bpnkcx->bpnax", mix, theirs)
         return z, h + self.update(torch.cat([h, edges.sum(message)], -1))

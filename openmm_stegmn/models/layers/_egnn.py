@@ -47,10 +47,32 @@ class Edges:
         return gather_atoms(values, self.table)
 
 
-class EdgeMessages(nn.Module):
-    r"""Messages :math:`m_{ij} = φ_e(h_i, h_j, |x_{ij}|^2, e_{ij})`, with two layers.
+class Messages(nn.Module):
+    r"""Messages :math:`m_{ij} = φ(h_i, h_j, e_{ij})` with two layers.
 
     The first one is linear in each, so that what comes from the nodes is computed once a node.
+
+    Parameters
+    ----------
+    hidden, told : int
+        Features of nodes, and what is told of each edge.
+    """
+
+    def __init__(self, hidden: int, told: int):
+        super().__init__()
+        self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
+        self.edge = nn.Linear(told, hidden, bias=False)
+        self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+
+    def messages(self, h: Tensor, told: list[Tensor], edges: Edges) -> Tensor:
+        """``(B, P, N, K, hidden)``, of parts ``(B, P, N, K, ...)`` and the edges' features."""
+        shape = told[0].shape[:-1] + edges.features.shape[-1:]
+        inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
+        return self.out(inner + self.edge(torch.cat([*told, edges.features.expand(shape)], -1)))
+
+
+class EdgeMessages(Messages):
+    r"""Messages :math:`m_{ij} = φ_e(h_i, h_j, |x_{ij}|^2, e_{ij})`, see :class:`Messages`.
 
     Parameters
     ----------
@@ -61,14 +83,10 @@ class EdgeMessages(nn.Module):
     """
 
     def __init__(self, hidden: int, edge_features: int, softening: float | None = None):
-        super().__init__()
         if softening is not None and not softening > 0:
             raise ValueError(f"softening must be positive, got {softening}")
+        super().__init__(hidden, (1 if softening is None else 6) + edge_features)
         self.softening = softening
-        n_told = 1 if softening is None else 6
-        self.receive, self.send = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
-        self.edge = nn.Linear(n_told + edge_features, hidden, bias=False)
-        self.out = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
 
     def forward(self, x: Tensor, h: Tensor, edges: Edges, v: Tensor | None = None):
         """Separations ``(B, P, N, K, 3)`` and messages ``(B, P, N, K, hidden)``.
@@ -84,9 +102,7 @@ class EdgeMessages(nn.Module):
             told += [inverse, inverse**2, self.softening * inverse**3]
             told += [(separation * motion).sum(-1, keepdim=True)]
             told += [(motion * motion).sum(-1, keepdim=True)]
-        told.append(edges.features.expand(square.shape[:-1] + edges.features.shape[-1:]))
-        inner = self.receive(h).unsqueeze(-2) + edges.others(self.send(h))
-        return separation, self.out(inner + self.edge(torch.cat(told, -1)))
+        return separation, self.messages(h, told, edges)
 
 
 class EGNNLayer(nn.Module):
