@@ -89,7 +89,7 @@ def batch_of(name, generator):
     return MadeUp("adk", 855), surroundings, x
 
 
-def measure(case, name, device, repeats):
+def measure(case, name, device, repeats, train_too=True):
     """A record: median times in ms, and memory in MB."""
     generator = torch.Generator().manual_seed(0)
     source, surroundings, x = batch_of(case, generator)
@@ -104,7 +104,7 @@ def measure(case, name, device, repeats):
     positions, velocities = (t[:, None].expand(-1, history, -1, -1) for t in (x, v))
     windows = torch.arange(len(x), device=device)
     states = States(positions, velocities, *surroundings(x, v, windows))
-    trained = not model.cls.closed_form
+    trained = train_too and not model.cls.closed_form
     if trained:
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-6, fused=device == "cuda")
 
@@ -204,7 +204,9 @@ def main():
     for case in options.cases:
         for name in options.models:
             try:
-                record = measure(case, name, device, options.repeats) | {"hardware": hardware}
+                record = measure(
+                    case, name, device, options.repeats, not options.inference_only
+                ) | {"hardware": hardware}  # fmt: skip
             except torch.OutOfMemoryError as error:
                 print(f"{case}, {name}: {error}", flush=True)
                 torch.cuda.empty_cache()
@@ -224,6 +226,9 @@ def parse():
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument(
+        "--inference-only", action="store_true", help="no training steps, which hold much memory"
+    )
     parser.add_argument("--output", type=Path, default=Path("zoo_cost.json"))
     return parser.parse_args()
 
