@@ -67,8 +67,10 @@ class LinearTrajectory(StateNetwork):
             ahead = (after - places[:, -1:]).double()
             products = products + torch.einsum("btnx,bsnx->ts", known, known)
             along = along + torch.einsum("btnx,bpnx->tp", known, ahead)
-        # States a frame apart have differences of positions that are velocities too.
-        self.weight.copy_((torch.linalg.pinv(products, hermitian=True) @ along).T)
+        # States a frame apart have differences of positions that are velocities too. Of single
+        # precision, what is alike differs by rounding: by less than 1e-6, and here are squares.
+        inverse = torch.linalg.pinv(products, rtol=1e-12, hermitian=True)
+        self.weight.copy_((inverse @ along).T)
 
 
 def _known(x, v):
