@@ -8,7 +8,7 @@ small molecule (100 of 13 atoms) and a protein's backbone (2 of 855 atoms, neigh
 Times are medians over repeats after a warm-up, each between synchronisations. A training step is
 forward, backward and Adam; closed forms have none. Memory is the peak of CUDA beyond what was there
 before; none of CPUs. Networks that do not fit on the GPU are left out, and said to be. Of names
-that stand for one network, trained or begun in other ways, the first is measured; EGNO's ablations
+that stand for one network, trained or begun in other ways, the first is measured; ablations
 only if named.
 """
 
@@ -38,6 +38,8 @@ from openmm_stegmn.training import States, choose_device
 WARM_UP = 3
 #: Options that change no shape: how a network begins, and which frames it is asked for.
 FREE = ("vector_scale", "discretisation")
+#: Options that only ablations set.
+ABLATED = ("convolved", "identity")
 
 
 class MadeUp(StateSource):
@@ -154,10 +156,10 @@ def timed(work, device, repeats):
 
 
 def distinct():
-    """Names of networks that differ in what they compute, without EGNO's ablations."""
+    """Names of networks that differ in what they compute, without ablations."""
     found = {}
     for name, model in STATE_MODELS.items():
-        if "convolved" in model.options:
+        if any(option in model.options for option in ABLATED):
             continue
         shape = [(option, value) for option, value in model.options.items() if option not in FREE]
         found.setdefault((model.network, *shape, model.trajectory), name)

@@ -83,8 +83,11 @@ STATE_MODELS: dict[str, BenchmarkNetwork] = {
     "egno-t2t-inverse": BenchmarkNetwork(
         "egno", _STILL | _SOFTENED, trajectory=True, **_ALL_WINDOWS
     ),
-    # ours, of molecules: drawn to their mean structure
+    # ours, of molecules: drawn to their mean structure; the same without features of each atom
     "egno-mean-reversion": BenchmarkNetwork("mean-reversion", _STILL | {"network": "egno"}),
+    "egno-mean-reversion-alike": BenchmarkNetwork(
+        "mean-reversion", _STILL | {"network": "egno", "identity": 0}
+    ),
 }
 
 _TO_STATE = ("linear-dynamics", "radial-field", "mpnn", "egnn", "egnn-r", "egnn-s")

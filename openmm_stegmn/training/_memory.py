@@ -59,7 +59,9 @@ def _kept(compute):
     def pack(tensor):
         storage = tensor.untyped_storage()
         sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        # The tensor itself would hold the graph that holds it, of a softmax for one, for good: its
+        # memory, and gradients of parameters on this stream, which no CUDA graph can then capture.
+        return tensor.detach()
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda each: each):
         result = compute()  # while it is there, no memory is used twice

@@ -146,13 +146,18 @@ def test_closed_forms_are_validated_too(nbody):
     assert record.details["validation"] == pytest.approx(validation.final)
 
 
-def test_a_network_that_is_drawn_to_the_mean_structure():
+def test_networks_that_are_drawn_to_the_mean_structure():
     source = MoleculeSource(moving_molecule(), "s2s", 20, 10, 10)
-    settings = replace(SMALL, models=("egno-mean-reversion",), seeds=1, epochs=1)
-    (record,) = run_states([source], settings)
-    assert record.settings["network"] == "mean-reversion"
-    assert record.settings["config"]["network"] == "egno"
-    assert record.details["epochs"] == 1 and record.details["a_mse"] > 0
+    names = ("egno-mean-reversion", "egno-mean-reversion-alike")
+    settings = replace(SMALL, models=names, seeds=1, epochs=1)
+    records = run_states([source], settings)
+    for record in records:
+        assert record.settings["network"] == "mean-reversion"
+        assert record.settings["config"]["network"] == "egno"
+        assert record.details["epochs"] == 1 and record.details["a_mse"] > 0
+    # without features of each atom, and without what reads them
+    known, alike = (record.details["parameters"] for record in records)
+    assert known > alike
 
 
 def test_every_network_on_a_protein(tmp_path):

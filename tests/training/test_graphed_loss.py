@@ -1,10 +1,13 @@
 """Losses as CUDA graphs: what they do without a GPU, and with one."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
 from openmm_stegmn.training._graphed_loss import GraphedLoss
+from openmm_stegmn.training._memory import bytes_of_window
 
 
 def network():
@@ -50,4 +53,17 @@ def test_loss_that_waits_for_the_gpu_is_told_and_goes_on_without():
     loss = GraphedLoss(model, lambda x: model(x).square().mean() * float(x.sum() > -1e9))
     with pytest.warns(UserWarning, match="cannot be captured as a CUDA graph"):
         loss(torch.randn(5, 3).cuda()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_loss_whose_memory_was_measured_is_captured():
+    """A softmax keeps what it gives for its gradients."""
+    model = nn.Sequential(nn.Linear(3, 8), nn.Softmax(-1), nn.Linear(8, 1)).cuda()
+    x = torch.randn(5, 3).cuda()
+    assert bytes_of_window(lambda index: model(x[index.cuda()]).square().mean()) > 0
+    loss = GraphedLoss(model, lambda x: model(x).square().mean())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss(x).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())

@@ -1,10 +1,12 @@
 """Batches in parts: as many windows at a time as fit, and the training that the whole gives."""
 
 import csv
+import weakref
 
 import pytest
 import torch
 from molecules import SMALL_STEGMN, alkane, random_walk
+from torch import nn
 
 from openmm_stegmn.data import WindowSet
 from openmm_stegmn.models import build_model
@@ -30,6 +32,20 @@ def test_bytes_are_those_kept_for_gradients():
     kept = bytes_of_window(lambda index: (torch.ones(len(index), 7) @ weight).exp().sum())
     assert kept == 2 * 7 * 4
     assert bytes_of_window(lambda index: torch.ones(len(index), 7).exp().sum()) == 0
+
+
+@pytest.mark.parametrize("function", [torch.softmax, torch.norm], ids=["softmax", "norm"])
+def test_what_was_measured_is_not_kept(function):
+    """Gradients of these read what they return."""
+    weight, results = nn.Parameter(torch.rand(8)), []
+
+    def compute(index):
+        result = function(weight * (1.0 + index[:, None]), dim=-1)
+        results.append(weakref.ref(result))
+        return result.sum()
+
+    assert bytes_of_window(compute) > 0
+    assert len(results) == 2 and all(result() is None for result in results)
 
 
 @pytest.mark.parametrize(
