@@ -108,6 +108,23 @@ def test_measuring_changes_no_random_numbers():
     assert torch.equal(task.random.get_state(), before)
 
 
+@pytest.mark.parametrize("name", ["stegmn", "stegmn-paper", "st-egnn"])
+def test_a_model_that_was_measured_holds_nothing(name):
+    """What its modules have returned is gone: else no CUDA graph of its gradients can be made."""
+    made, results = build_model(SKELETON.spec(name, history=2)), []
+    for module in made.modules():
+        module.register_forward_hook(
+            lambda _, __, result: results.extend(
+                weakref.ref(each) for each in (result if isinstance(result, tuple) else [result])
+                if isinstance(each, torch.Tensor) and each.requires_grad
+            )
+        )  # fmt: skip
+    task = _loop._task(made)(made.train(), windows(), TrainingConfig(batch_size=8))
+    results.clear()
+    assert task.bytes_of_window() > 0
+    assert len(results) > 10 and all(result() is None for result in results)
+
+
 def test_accuracy_does_not_depend_on_the_windows_at_a_time(monkeypatch):
     made = model()
     first = evaluate(made, windows())
