@@ -14,6 +14,8 @@ _QUANTITIES = (("mse", "MSE (10⁻³ Å²)", 1e3), ("mae", "MAE (Å)", 1.0))
 _RATIOS = (("linear-ar-full", "stegmn"), ("stegmn-paper", "stegmn"))
 ABSENT = "–"
 _INPUTS = ("heavy", "all")
+#: What is written as a power of ten.
+_LARGE = 1e6
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,11 @@ def mean_cell(values) -> str:
     if not values:
         return ABSENT
     mean = statistics.fmean(values)
+    # as of a roll-out that has exploded
+    form = ".2e" if mean >= _LARGE else f".{_decimals(mean)}f"
     if len(values) == 1:
-        return f"{mean:.{_decimals(mean)}f}"
-    decimals = _decimals(mean)
-    return f"{mean:.{decimals}f} ± {statistics.stdev(values):.{decimals}f}"
+        return f"{mean:{form}}"
+    return f"{mean:{form}} ± {statistics.stdev(values):{form}}"
 
 
 def _decimals(value):

@@ -80,6 +80,14 @@ def test_one_molecule_has_no_mean_and_one_seed_no_spread():
     assert "one seed" in table.title
 
 
+@pytest.mark.parametrize(
+    ("errors", "cell"), [((4e24,), "4.00e+27"), ((1e20, 3e20), "2.00e+23 ± 1.41e+23")]
+)
+def test_what_has_exploded_is_a_power_of_ten(errors, cell):
+    records = [record("ethanol", "linear", seed, error) for seed, error in enumerate(errors)]
+    assert benchmark_tables(records)[0].rows == [["linear", cell]]
+
+
 def test_data_of_other_origin_and_other_numbers_of_windows_stand_apart():
     tables = benchmark_tables(
         [
