@@ -4,7 +4,7 @@
     python benchmarks/zoo_cost.py --device cpu --threads 1 --output zoo_cost_cpu.json
 
 Networks have the published sizes. Batches are made up: charged particles (100 systems of 5), a
-small molecule (100 of 13 atoms) and a protein's backbone (2 of 855 atoms, neighbours within 10 Å).
+small molecule (100 of 13 atoms) and a protein's backbone (2 of 856 atoms, neighbours within 10 Å).
 Times are medians over repeats after a warm-up, each between synchronisations. A training step is
 forward, backward and Adam; closed forms have none. Memory is the peak of CUDA beyond what was there
 before; none of CPUs. Networks that do not fit on the GPU are left out, and said to be. Of names
@@ -29,6 +29,7 @@ from openmm_stegmn.benchmarks import (
     ChargedSurroundings,
     MoleculeSurroundings,
     ProteinSurroundings,
+    SpeedCase,
     StateSource,
     most_neighbours,
     network_options,
@@ -63,7 +64,7 @@ class MadeUp(StateSource):
 
 
 def chain(n, generator, bond=1.5):
-    """A compact random walk, ``(n, 3)``: about as dense as a protein."""
+    """A random walk in a ball, ``(n, 3)``."""
     steps = torch.randn(n, 3, generator=generator)
     places, place = [], torch.zeros(3)
     for step in steps:
@@ -85,10 +86,10 @@ def batch_of(name, generator):
         bonds = [(node, node + 1) for node in range(12)]
         x = torch.stack([chain(13, generator) for _ in range(100)])
         return MadeUp("md17-s2s", 13), MoleculeSurroundings(numbers, bonds), x
-    x = torch.stack([chain(855, generator) for _ in range(2)])
-    charges = torch.randn(855, generator=generator)
+    x = SpeedCase.protein(214, batch=2).windows().frames[:2]
+    charges = torch.randn(x.shape[1], generator=generator)
     surroundings = ProteinSurroundings(charges, 10.0, most_neighbours(x, 10.0))
-    return MadeUp("adk", 855), surroundings, x
+    return MadeUp("adk", x.shape[1]), surroundings, x
 
 
 def measure(case, name, device, repeats, train_too=True):

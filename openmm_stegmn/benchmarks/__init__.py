@@ -30,6 +30,7 @@ from ._sampling_settings import SamplingSettings
 from ._sampling_table import proposal_table, sampling_tables
 from ._seeded_training import train_with_seed
 from ._speed import run_speed
+from ._speed_cases import SpeedCase
 from ._speed_figure import draw_scaling
 from ._speed_record import SpeedRecord
 from ._speed_settings import SPEED_CASES, SPEED_MODES, SPEED_PARTS, SpeedSettings
@@ -59,10 +60,10 @@ __all__ = [
     "MoleculeSurroundings", "MotionSource", "NBodySource", "NextFrameJob", "NextFrameSettings",
     "NoiseFloor", "PeptideDynamics", "PeptideSettings", "PeptideTrajectories", "PositionErrors",
     "ProposalJob", "ProteinSource", "ProteinSurroundings", "Record", "RecordFile", "RecordsError",
-    "SamplingSettings", "SpeedRecord", "SpeedSettings", "StateErrors", "StateJob", "StateProtocol",
-    "StateSettings", "StateSource", "benchmark_tables", "circular_mean", "circular_variance",
-    "draw_scaling", "make_records", "md17_trajectories", "measure_states", "most_neighbours",
-    "network_options", "next_frame_tables", "peptide_system", "peptide_tables",
+    "SamplingSettings", "SpeedCase", "SpeedRecord", "SpeedSettings", "StateErrors", "StateJob",
+    "StateProtocol", "StateSettings", "StateSource", "benchmark_tables", "circular_mean",
+    "circular_variance", "draw_scaling", "make_records", "md17_trajectories", "measure_states",
+    "most_neighbours", "network_options", "next_frame_tables", "peptide_system", "peptide_tables",
     "peptide_trajectories", "predict", "proposal_table", "read_frames", "reference_angles",
     "rigid_stick_frames", "run_md17", "run_next_frames", "run_peptides", "run_sampling",
     "run_speed", "run_states", "sampling_tables", "speed_tables", "state_tables",
