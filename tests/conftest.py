@@ -1,5 +1,7 @@
 """Fixtures for tests that need a model file for alanine dipeptide but no good one."""
 
+import signal
+
 import pytest
 import torch
 
@@ -29,6 +31,14 @@ def make_small_model(tmp_path_factory):
 def small_model(make_small_model):
     """A model file for alanine dipeptide with ``constraints=HBonds``."""
     return make_small_model()
+
+
+@pytest.fixture
+def ctrl_c():
+    """Raised as in a terminal, also where a shell runs the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

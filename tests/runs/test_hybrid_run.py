@@ -137,7 +137,7 @@ def test_restart_to_a_shorter_length_is_refused(settings, tmp_path):
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
 
 
-def test_ctrl_c_leaves_what_a_restart_needs(settings, tmp_path):
+def test_ctrl_c_leaves_what_a_restart_needs(settings, tmp_path, ctrl_c):
     def press(now, length, statistics):
         if statistics.frames == 20:
             os.kill(os.getpid(), signal.SIGINT)

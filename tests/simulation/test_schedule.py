@@ -187,14 +187,6 @@ def test_stock_reporters_and_minimiser(tmp_path):
     assert (tmp_path / "a.dcd").stat().st_size > 0
 
 
-@pytest.fixture
-def ctrl_c():
-    """Raised as in a terminal, also where a shell runs the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize("at", ["leg", "jump"])
 def test_ctrl_c_acts_between_steps_of_the_schedule(at, monkeypatch, ctrl_c):
     whole = simulation()
