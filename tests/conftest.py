@@ -1,4 +1,4 @@
-"""Fixtures for tests that need a model file for alanine dipeptide but no good one."""
+"""Fixtures of all tests: a model file for alanine dipeptide but no good one, threads, Ctrl-C."""
 
 import signal
 
