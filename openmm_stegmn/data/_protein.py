@@ -37,16 +37,14 @@ class ProteinTrajectory:
     interval: float
     """Between frames, ps, as the file says."""
     source: str
+    sha256: str = ""
+    """Of the frames as the files have them, since processors superpose with other roundings.
+    Empty if they are from no file."""
 
     @property
     def n_atoms(self) -> int:
         """Atoms."""
         return self.frames.shape[1]
-
-    @property
-    def sha256(self) -> str:
-        """Of the frames."""
-        return hashlib.sha256(self.frames.numpy().tobytes()).hexdigest()
 
 
 def read_protein(
@@ -98,6 +96,7 @@ def read_protein(
     if not np.isfinite(frames).all():
         bad = int(np.argmin(np.isfinite(frames).all((1, 2))))
         raise ValueError(f"{source}: frame {bad} has a coordinate that is not finite")
+    digest = hashlib.sha256(frames.tobytes()).hexdigest()
     frames = torch.from_numpy(frames)
     if superpose_on is not None:
         weights = torch.from_numpy(np.isin(atoms.ix, _select(universe, superpose_on, topology).ix))
@@ -110,7 +109,7 @@ def read_protein(
     _, residues = np.unique(atoms.resindices, return_inverse=True)
     return ProteinTrajectory(
         frames, charges, _bonds(universe, atoms, frames, topology), tuple(atoms.names),
-        tuple(atoms.resnames), tuple(residues.tolist()), interval, source,
+        tuple(atoms.resnames), tuple(residues.tolist()), interval, source, digest,
     )  # fmt: skip
 
 

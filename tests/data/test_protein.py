@@ -51,11 +51,14 @@ def test_superposed(tmp_path):
         read_protein(*arguments, superpose_on="name CB")
 
 
-def test_the_hash_is_of_the_frames(tmp_path):
+def test_the_hash_is_of_the_frames_as_the_file_has_them(tmp_path):
     write_protein(tmp_path)
     arguments = tmp_path / "p.pqr", [tmp_path / "p.dcd"]
     backbone, alpha = read_protein(*arguments), read_protein(*arguments, "name CA")
     assert backbone.sha256 == read_protein(*arguments).sha256 != alpha.sha256
+    superposed = read_protein(*arguments, superpose_on="resid 1:3")
+    assert not torch.equal(superposed.frames, backbone.frames)
+    assert superposed.sha256 == backbone.sha256
 
 
 def test_adk_of_mdanalysis():
