@@ -193,10 +193,13 @@ class Utilisation:
         self.stopped.set()
 
     def _sample(self):
-        command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+        command = [
+            # of the GPU that torch uses: nvidia-smi counts those that are hidden from it, too
+            "nvidia-smi", f"--id=GPU-{torch.cuda.get_device_properties().uuid}",
+            "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits",
+        ]  # fmt: skip
         while not self.stopped.wait(0.5):
-            said = subprocess.run(command, capture_output=True, text=True).stdout
-            self.values.append(float(said.splitlines()[0]))
+            self.values.append(float(subprocess.run(command, capture_output=True, text=True).stdout))
 
     def mean(self):
         """Per cent over the later half, or None."""
