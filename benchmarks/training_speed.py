@@ -199,7 +199,9 @@ class Utilisation:
             "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits",
         ]  # fmt: skip
         while not self.stopped.wait(0.5):
-            self.values.append(float(subprocess.run(command, capture_output=True, text=True).stdout))
+            self.values.append(
+                float(subprocess.run(command, capture_output=True, text=True).stdout)
+            )
 
     def mean(self):
         """Per cent over the later half, or None."""
