@@ -28,13 +28,15 @@ def measured_tables(found, model):
 
 
 def _accuracies(accuracies):
+    from ..training import decimals
+
     table = _table("Errors on frames that were held out", "model")
     for column in ("torsion RMSE (°)", "MAE (°)", "position MSE (Å²)", "heavy atoms"):
         table.add_column(column, justify="right")
     for name, each in accuracies.items():
         table.add_row(
-            name, f"{each.mean_torsion_rmse:.2f}", f"{each.mean_torsion_mae:.2f}",
-            f"{each.position_mse:.4f}", f"{each.position_mse_heavy:.4f}",
+            name, decimals(each.mean_torsion_rmse, 2), decimals(each.mean_torsion_mae, 2),
+            decimals(each.position_mse, 4), decimals(each.position_mse_heavy, 4),
         )  # fmt: skip
     return table
 

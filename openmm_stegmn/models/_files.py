@@ -40,7 +40,13 @@ def save_model(model, path) -> None:
     Parameters
     ----------
     model : TrajectoryModel
+        Its ``source`` and ``sha256`` are those of the file then.
     path : path-like
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite, as after a training that diverged. Nothing is written then.
     """
     path = Path(path)
     header = {
@@ -50,7 +56,15 @@ def save_model(model, path) -> None:
         "torsion_atoms": json.dumps(_torsion_atoms(model)),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in _learned(model).items()}
-    write_atomically(path, save(tensors, metadata=header))
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(
+                f"{path} is not written: tensor {name} of the model has values that are not "
+                f"finite; train it again with a lower learning rate"
+            )
+    data = save(tensors, metadata=header)
+    write_atomically(path, data)
+    model.source, model.sha256 = path.resolve(), hashlib.sha256(data).hexdigest()
 
 
 def load_model(name_or_path):

@@ -255,6 +255,14 @@ class TorsionProposal(TrajectoryModel):
         place = self.place.to(noise.dtype)
         return ((place <= last) & (place > last - self.block)).to(noise.dtype)
 
+    @property
+    def mean_block(self) -> float:
+        """Bonds that a block has, in the mean over those that are drawn."""
+        n_bonds = len(self.folds)
+        if self.block is None:
+            return n_bonds
+        return n_bonds * self.block / (n_bonds + self.block - 1)
+
     def trials(self, base: Tensor, noise: Tensor):
         """Independent proposals from one frame, and what Metropolis needs to know of each; T = 1.
 

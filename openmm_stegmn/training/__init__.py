@@ -12,14 +12,14 @@ from ._provenance import record_provenance
 from ._stability import Shape, describe_stability, free_jumps_of, measure_stability
 from ._state_training import StateTrainingConfig, train_states
 from ._state_windows import States, StateWindows, Surroundings
-from ._table import accuracy_table, bond_names
+from ._table import accuracy_table, bond_names, decimals
 from ._tasks import PositionTask, TorsionTask
 
 __all__ = [
     "Acceptance", "Accuracy", "FineTuneConfig", "PositionTask", "ProposalTask", "Shape",
     "StateTrainingConfig", "StateWindows", "States", "Surroundings", "TorsionTask",
     "TrainingConfig", "accuracy_table", "bond_names", "check_processes", "choose_device",
-    "describe_stability", "evaluate", "fine_tune", "free_jumps_of", "is_first_process",
+    "decimals", "describe_stability", "evaluate", "fine_tune", "free_jumps_of", "is_first_process",
     "measure_acceptance", "measure_likelihood", "measure_stability", "record_provenance",
     "train", "train_states",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import openmm
 import torch
 from torch import Tensor
 
+from ..systems import platform_properties
 from ..units import GAS_CONSTANT
 from ._acceptance import potential_energies
 from ._optimizers import one_cycle
@@ -88,11 +89,13 @@ def fine_tune(
             f"fine-tuning for acceptance is for models of the current frame alone, which make "
             f"exact moves; this one looks at {model.history} frames"
         )
+    found = openmm.Platform.getPlatformByName(platform)
     context = openmm.Context(
-        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName(platform)
+        system, openmm.VerletIntegrator(0.001), found, platform_properties(found, threads=1)
     )
     trial = _Trial(model, context, 1 / (GAS_CONSTANT * temperature), config)
     model.to(device).train().requires_grad_(True)
+    model.source = model.sha256 = None  # of no file any more
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )

@@ -1,5 +1,6 @@
 """The training loop: Lightning does the work."""
 
+import gc
 import os
 import warnings
 from pathlib import Path
@@ -101,6 +102,7 @@ def train(
     device = _device_of(accelerator)
     # Whether it is fitted here or not: how much of a batch is gone through at a time depends on it.
     model.to(device)
+    model.source = model.sha256 = None  # of no file any more
     if not fitted:
         _fit(model, windows, config, device)
     if not model.closed_form:
@@ -134,6 +136,9 @@ def train(
         best.restore(model)
         if folder is not None and trainer.is_global_zero:
             draw_curve(folder)
+        # Reference cycles, which hold the windows, on a GPU maybe, until they are collected.
+        del task, trainer, loaders, best
+        gc.collect()
     return model.cpu().eval()
 
 
@@ -163,7 +168,9 @@ def fit_with(trainer, task, loaders, checkpoint: Path | None = None) -> None:
         for message in (".*does not have many workers.*", ".*exists and is not empty.*"):
             warnings.filterwarnings("ignore", message=message)
         try:
-            trainer.fit(task, *loaders, ckpt_path=checkpoint, weights_only=True)
+            # Lightning draws from torch's random numbers and leaves gradients on.
+            with torch.random.fork_rng(devices=[]), torch.enable_grad():
+                trainer.fit(task, *loaders, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as stop:
             # what Lightning makes of Ctrl-C
             if isinstance(stop.__context__, KeyboardInterrupt):

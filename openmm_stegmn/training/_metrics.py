@@ -1,5 +1,6 @@
 """Accuracy of a model: in torsions, on the circle, and in positions."""
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -14,19 +15,22 @@ _ATOMS = 2_000_000
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Errors of the frame that a model jumps to: the last of its horizon."""
+    """Errors of the frame that a model jumps to: the last of its horizon.
+
+    None where there is nothing to average over: rotatable bonds or heavy atoms.
+    """
 
     torsion_rmse: tuple
     """Root mean square of each rotatable bond's error on the circle, degrees."""
     torsion_mae: tuple
     """Mean absolute error of each rotatable bond on the circle, degrees."""
-    mean_torsion_rmse: float
+    mean_torsion_rmse: float | None
     """Root of the mean square over bonds and windows, degrees."""
-    mean_torsion_mae: float
+    mean_torsion_mae: float | None
     """Degrees."""
     position_mse: float
     """Mean square over atoms and x, y, z of the deviation, after superposing, Å²."""
-    position_mse_heavy: float
+    position_mse_heavy: float | None
     """The same over heavy atoms."""
     position_mae: float
     """Mean distance of an atom from where it went, Å."""
@@ -91,13 +95,22 @@ def evaluate(model, windows: WindowSet, batch_size: int | None = None) -> Accura
     return Accuracy(
         torsion_rmse=tuple(angle_squares.mean().sqrt().tolist()),
         torsion_mae=tuple(angles.mean().tolist()),
-        mean_torsion_rmse=angle_squares.mean().mean().sqrt().item(),
-        mean_torsion_mae=angles.mean().mean().item(),
+        mean_torsion_rmse=_root(_mean(angle_squares.mean())),
+        mean_torsion_mae=_mean(angles.mean()),
         position_mse=squares.mean().mean().item(),
-        position_mse_heavy=squares.mean()[heavy].mean().item(),
+        position_mse_heavy=_mean(squares.mean()[heavy]),
         position_mae=distances.mean().mean().item(),
         n_windows=len(windows),
     )
+
+
+def _mean(values):
+    """None of nothing."""
+    return values.mean().item() if len(values) else None
+
+
+def _root(value):
+    return None if value is None else math.sqrt(value)
 
 
 class _Mean:

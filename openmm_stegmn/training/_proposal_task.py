@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.distributed as dist
 
 from ..mechanics import wrap_angle
 from ..models import log_lag
@@ -68,15 +69,28 @@ class ProposalTask(JumpTask):
         frames = windows.frames[windows.starts[index % count][:, None] + steps * windows.stride]
         window, body = frames[:, :-1], self.model.context.body
         turns = wrap_angle(body.torsions(frames[:, -1]) - body.torsions(window[:, -1]))
-        noise = torch.randn(len(window), generator=self.random).to(window)
-        return window, turns, self.log_lags.to(window)[chosen], noise
+        return window, turns, self.log_lags.to(window)[chosen], self._noise(windows, window)
+
+    def _noise(self, windows, window):
+        """Normal noise ``(n,)``: what one process would have drawn that takes the batch at once."""
+        # Processes share the batches of training, and validate on all windows.
+        process, processes = 0, 1
+        if windows is self.windows and dist.is_initialized():
+            process, processes = dist.get_rank(), dist.get_world_size()
+        # One after the other, however many are asked for at a time: torch.randn does not say so
+        uniform = torch.rand(
+            processes * len(window), dtype=torch.float64, generator=self.random
+        )  # fmt: skip
+        return torch.special.ndtri(uniform[process::processes]).to(window)
 
     def loss(self, window, turns, lag, noise):
-        """Mean of minus the logarithm of the density, for each bond that turns.
+        """Mean of minus the logarithm of the density, for each bond that turns in the mean.
 
-        Blocks are drawn by the noise. Relative to an even density on the circle: of n equal
-        positions of a rotor, an even one has minus log n.
+        Blocks are drawn by the noise. By how many bonds turn in this batch, the loss of a batch
+        would be another than the mean of those of its parts. Relative to an even density on the
+        circle: of n equal positions of a rotor, an even one has minus log n.
         """
         block = self.model.draw_block(noise)
         density = self.model.log_density(window, turns, block, lag)
-        return -density.sum() / block.sum() - math.log(2 * math.pi)
+        above_even = density + math.log(2 * math.pi) * block.sum(-1)
+        return -above_even.mean() / self.model.mean_block

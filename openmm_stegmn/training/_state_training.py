@@ -1,5 +1,6 @@
 """Training of state networks: what they minimise, and the published way to do it."""
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -209,4 +210,8 @@ def train_states(
     fit_with(trainer, task, [order, checks])
     best.restore(model)
     model.cpu().eval()
-    return trainer.current_epoch, best.loss
+    found = trainer.current_epoch, best.loss
+    # Reference cycles, which hold the windows, on a GPU maybe, until they are collected.
+    del task, trainer, callbacks, best
+    gc.collect()
+    return found

@@ -25,14 +25,17 @@ def accuracy_table(accuracies: dict[str, Accuracy], model: TrajectoryModel) -> s
     ]
     rows = [head, ["---"] * len(head)]
     for name, a in accuracies.items():
-        numbers = [
-            f"{value:.2f}" for value in (a.mean_torsion_rmse, a.mean_torsion_mae, *a.torsion_rmse)
-        ]
-        numbers += [
-            f"{value:.4f}" for value in (a.position_mse, a.position_mse_heavy, a.position_mae)
-        ]
+        angles = (a.mean_torsion_rmse, a.mean_torsion_mae, *a.torsion_rmse)
+        numbers = [decimals(value, 2) for value in angles]
+        distances = (a.position_mse, a.position_mse_heavy, a.position_mae)
+        numbers += [decimals(value, 4) for value in distances]
         rows.append([name, *numbers])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def decimals(value: float | None, places: int) -> str:
+    """A number as tables show it, with so many decimals; a dash for None."""
+    return "–" if value is None else f"{value:.{places}f}"
 
 
 def bond_names(model: TrajectoryModel) -> list[str]:

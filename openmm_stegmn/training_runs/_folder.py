@@ -68,7 +68,9 @@ def open_folder(folder: Path, record: dict, resume: bool, overwrite: bool) -> No
     record = json.loads(json.dumps(record))
     if resume:
         before = json.loads((folder / _RECORD).read_text())
-        for name in sorted({*before, *record} - set(_FREE)):
+        # hashes last: the others say more
+        names = {*before, *record} - set(_FREE)
+        for name in sorted(names, key=lambda each: (each.endswith("sha256"), each)):
             if before.get(name) != record.get(name):
                 raise ValueError(
                     f"{folder}: its run has {name} {_short(before.get(name))}, now it is "

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from ..training import (
     FineTuneConfig,
@@ -19,6 +23,9 @@ from ._measure import Measured, measure, some_frames
 from ._plan import plan_training
 from ._ratio import RatioToBaseline
 from ._settings import TrainSettings
+
+# Frames that a trajectory is told from others by, and how many are read at a time
+_HASHED, _AT_A_TIME = 1_000, 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +86,19 @@ def train_on(
         check_folder(folder, resume, overwrite)
     plan = plan_training(molecule, trajectories, settings)
     if folder is not None:
-        open_folder(folder, _record(settings, plan, trajectories), resume, overwrite)
+        open_folder(folder, _record(molecule, settings, plan, trajectories), resume, overwrite)
     device = choose_device(settings.device)
     windows, config, model = plan.windows, settings.training, plan.model
-    fitted, watching = {}, []
+    fitted = {}
     if not model.has_density:
         fitted = fit_baselines(model, windows["training"], config, device)
-        if fitted and not model.closed_form:
-            watching = [RatioToBaseline(model, fitted, windows["validation"])]
+    watched = bool(fitted) and not model.closed_form
     train(
         model, windows["training"], config, validation=windows["validation"],
         accelerator="gpu" if device == "cuda" else "cpu", progress=progress, folder=folder,
-        resume=resume, callbacks=watching, fitted=plan.start is not None,
+        resume=resume, fitted=plan.start is not None,
+        # Not kept: a callback knows its trainer, and that all windows.
+        callbacks=[RatioToBaseline(model, fitted, windows["validation"])] if watched else [],
         devices=settings.devices, nodes=settings.nodes,
     )  # fmt: skip
     if not is_first_process():
@@ -129,8 +137,24 @@ def _origin(plan):
     return {"started_from": {"model": plan.start.source.name, "sha256": plan.start.sha256}}
 
 
-def _record(settings, plan, trajectories):
+def _record(molecule, settings, plan, trajectories):
     """What a run depends on, a name a setting."""
     record = settings.as_dict()
     training = {f"training.{name}": value for name, value in record.pop("training").items()}
-    return record | training | _data(trajectories) | _origin(plan)
+    described = json.dumps(plan.model.spec.as_dict(), sort_keys=True)
+    found = {
+        "molecule_sha256": hashlib.sha256(described.encode()).hexdigest(),
+        "force_field": list(molecule.forcefields),
+        "frames_sha256": [_fingerprint(each.frames) for each in trajectories],
+    }
+    return record | training | found | _data(trajectories) | _origin(plan)
+
+
+def _fingerprint(frames):
+    """Hash of frames, evenly spaced over the whole if they are many."""
+    digest = hashlib.sha256()
+    count = min(len(frames), _HASHED)
+    numbers = torch.arange(count) * (len(frames) - 1) // max(1, count - 1)
+    for some in numbers.split(_AT_A_TIME):
+        digest.update(frames[some].numpy().tobytes())
+    return digest.hexdigest()

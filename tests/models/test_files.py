@@ -170,6 +170,15 @@ def test_failing_to_save_leaves_the_old_file(tmp_path, monkeypatch, call):
     assert path.read_bytes() == before
 
 
+def test_weights_that_are_not_finite_are_not_saved(content, path):
+    path.write_bytes(content)
+    model = load_model(path)
+    next(iter(model.parameters())).data.fill_(float("nan"))
+    with pytest.raises(ValueError, match="bad.safetensors is not written: tensor .* not finite"):
+        save_model(model, path)
+    assert path.read_bytes() == content
+
+
 def test_a_specification_that_json_cannot_hold(tmp_path):
     model = perturbed_model(alkane(4), "persistence", provenance={"script": tmp_path})
     with pytest.raises(TypeError):

@@ -28,6 +28,17 @@ def superposed(mobile, reference, masses):
     return mobile @ rotation.T + centre
 
 
+def test_nothing_to_average_over():
+    ethane = alkane(2, hydrogens=False)
+    frames = random_walk(ethane, 12).float()
+    model = perturbed_model(ethane, "persistence")
+    accuracy = evaluate(model, WindowSet.from_trajectories([frames], history=4))
+    assert accuracy.mean_torsion_rmse is None and accuracy.mean_torsion_mae is None
+    assert accuracy.position_mse_heavy == pytest.approx(accuracy.position_mse)
+    json.dumps(accuracy.as_dict(), allow_nan=False)
+    assert "| persistence | – | – |" in accuracy_table({"persistence": accuracy}, model)
+
+
 @pytest.mark.parametrize("name", ["persistence", "linear-ar", "torsion-linear-ar-full", "stegmn"])
 def test_by_hand(windows, name):
     model = perturbed_model(BUTANE, name)

@@ -77,14 +77,13 @@ def trained(windows):
 class Even(nn.Module):
     """A density that does not look, for a molecule whose bonds have one position each."""
 
-    history, lags, segment, block = 1, LAGS, 3, None
+    history, lags, segment = 1, LAGS, 3
 
-    def __init__(self):
+    def __init__(self, block):
         super().__init__()
-        self.context = untrained().context
-
-    def draw_block(self, noise):
-        return untrained(block=self.block).draw_block(noise)
+        blocks = untrained(block=block)
+        self.context, self.draw_block = blocks.context, blocks.draw_block
+        self.mean_block = blocks.mean_block
 
     def log_density(self, window, turns, block, lag):
         return -math.log(2 * math.pi) * block.sum(1)
@@ -95,9 +94,7 @@ class Even(nn.Module):
 
 @pytest.mark.parametrize("block", [None, 1])
 def test_loss_of_an_even_density_is_zero(windows, block):
-    model = Even()
-    model.block = block
-    assert loss_of(model, windows) == pytest.approx(0, abs=1e-5)
+    assert loss_of(Even(block), windows) == pytest.approx(0, abs=1e-5)
 
 
 def test_loss_is_the_mean_of_minus_the_logarithm_for_each_bond(windows):
@@ -120,6 +117,54 @@ def test_loss_of_blocks_is_of_the_bonds_that_turn(windows):
     assert 0 < blocks[:, 0].mean() < 1
     by_hand = -model.log_density(start, turns, blocks, lag).mean().item() - math.log(2 * math.pi)
     assert task.loss(start, turns, lag, noise).item() == pytest.approx(by_hand, abs=1e-4)
+
+
+def longer(stretches, block=2):
+    """Of a chain with more bonds, so that blocks differ in size."""
+    chain = alkane(8, hydrogens=False)
+    torch.manual_seed(0)
+    config = SMALL_PROPOSAL | {"lags": (None,), "block": block}
+    model = build_model(chain.spec("stegmn-proposal", 1, config=config))
+    walk = random_walk(chain, stretches).float()
+    return model, WindowSet.from_trajectories([walk], history=1)
+
+
+def test_the_loss_of_a_batch_is_the_mean_of_those_of_its_parts():
+    model, windows = longer(49)
+    with torch.no_grad():
+        model.log_density = lambda window, turns, block, lag: -turns.abs().sum(-1) * block.sum(-1)
+        numbers = torch.arange(48)
+        whole = ProposalTask(model, windows, TrainingConfig(seed=3))
+        example = whole.example(windows, numbers)
+        sizes = model.draw_block(example[-1]).sum(-1)
+        assert len(sizes.unique()) > 1
+        for parts in (2, 12):
+            task = ProposalTask(model, windows, TrainingConfig(seed=3))
+            losses = [task.loss(*task.example(windows, n)) for n in numbers.chunk(parts)]
+            assert torch.stack(losses).mean().item() == pytest.approx(
+                whole.loss(*example).item(), rel=1e-5
+            )
+
+
+def test_mean_block():
+    model, _ = longer(9)
+    noise = torch.special.ndtri(torch.linspace(0, 1, 60_001, dtype=torch.float64)[1:-1])
+    assert model.draw_block(noise).sum(-1).mean() == pytest.approx(model.mean_block, rel=1e-3)
+    assert longer(9, None)[0].mean_block == 5
+
+
+def test_processes_draw_what_one_would(windows, monkeypatch):
+    model, numbers = untrained(), torch.arange(32)
+    one = ProposalTask(model, windows, TrainingConfig(seed=3)).example(windows, numbers)[-1]
+    assert abs(one.mean()) < 0.6 and 0.6 < one.std() < 1.4
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    for process in (0, 1):
+        monkeypatch.setattr("torch.distributed.get_rank", lambda rank=process: rank)
+        task = ProposalTask(model, windows, TrainingConfig(seed=3), validation=windows.subset(8))
+        assert torch.equal(task.example(windows, numbers[process::2])[-1], one[process::2])
+        task = ProposalTask(model, windows, TrainingConfig(seed=3), validation=windows.subset(8))
+        assert torch.equal(task.example(task.validation, numbers[:8])[-1], one[:8])
 
 
 @pytest.mark.parametrize("stride", [1, 2])

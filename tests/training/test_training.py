@@ -1,5 +1,8 @@
 """The training loop: what the loss is, that it falls below least squares, and that it repeats."""
 
+import gc
+import weakref
+
 import lightning
 import pytest
 import torch
@@ -8,7 +11,7 @@ from torch import nn
 
 from openmm_stegmn.data import WindowBlocks, WindowSet
 from openmm_stegmn.mechanics import wrap_angle
-from openmm_stegmn.models import build_model
+from openmm_stegmn.models import build_model, load_model, save_model
 from openmm_stegmn.training import TorsionTask, TrainingConfig, evaluate, train
 
 SKELETON = alkane(5, hydrogens=False)
@@ -130,6 +133,42 @@ def test_training_repeats(windows):
     assert any(
         not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True)
     )
+
+
+def test_training_leaves_torch_as_it_was(windows):
+    model, config = stegmn(), TrainingConfig(steps=2)
+    torch.manual_seed(4)
+    expected = torch.rand(3)
+    torch.manual_seed(4)
+    with torch.no_grad():
+        train(model, windows, config, accelerator="cpu", progress=False)
+        assert not torch.is_grad_enabled()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_training_lets_go_of_its_windows():
+    windows = WindowSet.from_trajectories([rotamers(60)], history=2)
+    kept = weakref.ref(windows)
+    gc.disable()
+    try:
+        train(stegmn(), windows, TrainingConfig(steps=2), accelerator="cpu", progress=False)
+        del windows
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_a_trained_model_is_of_no_file_until_it_is_saved(windows, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(stegmn(), path)
+    model = load_model(path)
+    before = model.sha256
+    options = {"accelerator": "cpu", "progress": False, "fitted": True}
+    train(model.requires_grad_(True), windows, TrainingConfig(steps=2), **options)
+    assert model.source is None and model.sha256 is None
+    save_model(model, tmp_path / "more.safetensors")
+    assert model.source == tmp_path / "more.safetensors"
+    assert model.sha256 == load_model(model.source).sha256 != before
 
 
 def test_training_leaves_no_files(windows, tmp_path, monkeypatch):

@@ -5,8 +5,10 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import openmm
 import pytest
 import torch
 from short_runs import molecule, short_runs
@@ -114,6 +116,13 @@ def test_a_run_of_something_else(tmp_path, monkeypatch):
             run(settings(steps=2), folder, resume=True)
         with pytest.raises(ValueError, match=r'its run has trajectories \[\{"source": "run1.xtc"'):
             run(settings(steps=1), folder, short_runs()[:2], resume=True)
+        others = [replace(each, frames=each.frames + 1) for each in short_runs()]
+        with pytest.raises(ValueError, match="its run has frames_sha256"):
+            run(settings(steps=1), folder, others, resume=True)
+        heavier = replace(molecule(), system=openmm.XmlSerializer.clone(molecule().system))
+        heavier.system.setParticleMass(4, 13)
+        with pytest.raises(ValueError, match="its run has molecule_sha256"):
+            train_on(heavier, short_runs(), settings(steps=1), folder=folder, resume=True)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     run(settings(steps=2), folder, overwrite=True)
     assert json.loads((folder / "settings.json").read_text())["training.steps"] == 2
