@@ -8,7 +8,7 @@ _SAMPLES = 25
 _MOST_SETS, _MOST_MULTIPLES, _LAGS = 4, 4, 6
 
 
-def check_lags(pieces, first, longest, n_states):
+def check_lags(pieces, first, longest, n_states, seed=0):
     """Models of several lags.
 
     Parameters
@@ -19,6 +19,8 @@ def check_lags(pieces, first, longest, n_states):
     longest : int
         Longest lag, frames.
     n_states : int
+    seed : int
+        Of the samples of each model.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def check_lags(pieces, first, longest, n_states):
 
     def model(own):
         if own not in models:
-            models[own] = estimate(pieces, own, n_states, _SAMPLES)
+            models[own] = estimate(pieces, own, n_states, _SAMPLES, seed)
         return models[own]
 
     wanted = np.geomspace(1, min(longest, _MOST_MULTIPLES * lag), _LAGS).round().astype(int)

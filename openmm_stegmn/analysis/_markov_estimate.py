@@ -9,6 +9,7 @@ from ._extras import optional
 # Gibbs steps between samples of a posterior: more than deeptime's default, which for few states
 # gives samples that depend on each other.
 _LEAST_STEPS = 20
+_SAMPLING = "deeptime.markov.tools.estimation.dense.tmat_sampling.tmatrix_sampler"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def count_transitions(pieces, lag, n_states):
     return counts, independent
 
 
-def estimate(pieces, lag, n_states, n_samples=100):
+def estimate(pieces, lag, n_states, n_samples=100, seed=0):
     """Markov state model of discrete trajectories.
 
     Counts of overlapping transitions are scaled down to the number of those that do not overlap, so
@@ -84,6 +85,8 @@ def estimate(pieces, lag, n_states, n_samples=100):
     lag : int
         Frames; no more than the longest piece has beyond its first.
     n_states, n_samples : int
+    seed : int
+        Of the samples.
 
     Returns
     -------
@@ -104,17 +107,35 @@ def estimate(pieces, lag, n_states, n_samples=100):
             lag, active, stationary, samples, none, np.zeros((n_samples, 0)), float(independent),
             None,
         )  # fmt: skip
-    steps = max(_LEAST_STEPS, int(np.sqrt(len(active))))
-    sampler = msm.BayesianMSM(n_samples=n_samples, n_steps=steps, reversible=True)
-    posterior = sampler.fit(largest).fetch_model()
-    stationary[active] = posterior.prior.stationary_distribution
+    prior = msm.MaximumLikelihoodMSM(reversible=True).fit(largest).fetch_model()
+    drawn = _posterior_samples(prior, n_samples, seed)
+    posterior = msm.BayesianMSMPosterior(prior, drawn)
+    stationary[active] = prior.stationary_distribution
     samples = np.full((n_samples, n_states), np.nan)
-    samples[:, active] = [model.stationary_distribution for model in posterior.samples]
-    timescales = np.array([model.timescales() for model in posterior.samples])
+    samples[:, active] = [model.stationary_distribution for model in drawn]
+    timescales = np.array([model.timescales() for model in drawn])
     return MarkovEstimate(
-        lag, active, stationary, samples, posterior.prior.timescales(), timescales,
+        lag, active, stationary, samples, prior.timescales(), timescales,
         float(independent), posterior,
     )  # fmt: skip
+
+
+def _posterior_samples(prior, n_samples, seed):
+    """Models of the posterior, as of deeptime's BayesianMSM, which cannot be given a seed."""
+    msm = optional("deeptime.markov.msm", "A Markov state model")
+    sampling = optional(_SAMPLING, "A Markov state model")
+    sampler = sampling.TransitionMatrixSampler(
+        prior.count_model.count_matrix, reversible=True, P0=prior.transition_matrix,
+        n_steps=max(_LEAST_STEPS, int(np.sqrt(prior.n_states))), seed=seed,
+    )  # fmt: skip
+    drawn = (sampler.sample(return_statdist=True) for _ in range(n_samples))
+    return [
+        msm.MarkovStateModel(
+            matrix, stationary_distribution=stationary, reversible=True,
+            count_model=prior.count_model,
+        )
+        for matrix, stationary in drawn
+    ]  # fmt: skip
 
 
 def interval(samples, share=0.95):

@@ -42,7 +42,7 @@ class LegMarkovModel(LegFeatures):
     through_rejections, with_jump
         See `PhysicalLegs`.
     seed : int
-        Of the clustering.
+        Of the clustering, and of the samples of the posterior.
 
     Attributes
     ----------
@@ -100,10 +100,10 @@ class LegMarkovModel(LegFeatures):
         )  # fmt: skip
         n_states = int(results.states.max()) + 1
         pieces = [results.states[start:stop] for start, stop in ranges]
-        results.estimate = estimate(pieces, lag, n_states, self._n_samples)
+        results.estimate = estimate(pieces, lag, n_states, self._n_samples, self._seed)
         self._weigh()
         longest = max(lag, typical_length(np.diff(ranges)) - 1)
-        times, rows = check_lags(pieces, results.estimate, longest, n_states)
+        times, rows = check_lags(pieces, results.estimate, longest, n_states, self._seed)
         scale = self._seen.interval
         results.implied_timescales = {name: scale * value for name, value in times.items()}
         results.chapman_kolmogorov = [row | {"lag": scale * row["lag"]} for row in rows]

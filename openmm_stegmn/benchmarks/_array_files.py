@@ -1,7 +1,7 @@
 """Files of arrays that processes make, each whole or not there."""
 
+import contextlib
 import json
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import openmm
 
 from .. import __version__
 from ..data import read_archive, write_archive
-from ._jobs import shared_by_workers, start_worker
+from ._processes import run_in_processes
 
 
 def make_files(
@@ -35,6 +35,8 @@ def make_files(
     ------
     ValueError
         As :func:`~openmm_stegmn.data.read_archive`.
+    Exception
+        The first that making a file raises; it ends all others.
     """
     report = progress or (lambda *_: None)
     todo = {path: settings for path, settings in files.items() if not path.exists()}
@@ -50,10 +52,12 @@ def make_files(
             make(job)
             report(title, number, len(files))
         return
-    # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(todo)), start_worker, shared_by_workers(context)) as pool:
-        for number, _ in enumerate(pool.imap_unordered(make, todo.items()), done + 1):
+    jobs, titles = list(todo.items()), list(map(str, todo))
+    running = run_in_processes(make, jobs, titles, min(processes, len(todo)))
+    with contextlib.closing(running) as outcomes:
+        for number, outcome in enumerate(outcomes, done + 1):
+            if isinstance(outcome, Exception):
+                raise outcome
             report(title, number, len(files))
 
 

@@ -1,18 +1,12 @@
 """Records are made by jobs, several at the same time if asked for, and written as they come."""
 
 import contextlib
-import logging
-import multiprocessing
-import os
-import pickle
-import signal
-import warnings
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-import torch
-
+from ._processes import run_in_processes
 from ._records import Record, RecordFile
 
 
@@ -66,9 +60,11 @@ def make_records(
     RecordsError
         If the file holds a record made with other settings; before any job runs.
     Exception
-        The first of a job, when all others are done: trainings go on for hours, and one that
-        diverges is no reason to lose them. With Ctrl-C all end; records made so far are in the
-        file.
+        The first of a job, or of a record that cannot be written, when all others are done:
+        trainings go on for hours, and one that diverges is no reason to lose them. With Ctrl-C all
+        end; records made so far are in the file.
+    RuntimeError
+        If a process is ended from outside, as for lack of memory: all end, as with Ctrl-C.
     """
     report = progress or (lambda *_: None)
     records, todo = {}, {}
@@ -92,7 +88,11 @@ def make_records(
                 failures.append(record)
                 continue
             record = replace(record, details=record.details | {"processes": processes})
-            file.add(record)
+            try:
+                file.add(record)
+            except ValueError as error:
+                failures.append(error)
+                continue
             records[record.key] = record
             del todo[record.key]
             tell()
@@ -101,56 +101,14 @@ def make_records(
     return list(records.values())
 
 
-def device_of(worker: int, devices: list[str]) -> str | None:
-    """The CUDA device of a process, by its number: each in turn, if there are any."""
-    return devices[worker % len(devices)] if devices else None
-
-
-def visible_devices() -> list[str]:
-    """CUDA devices of this process, by their names in ``CUDA_VISIBLE_DEVICES``."""
-    count, names = torch.cuda.device_count(), os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [str(n) for n in range(count)] if names is None else names.split(",")[:count]
-
-
 def _run(jobs, processes) -> Iterator[Record | Exception]:
     """Records as they are made, or why they are not."""
     if processes < 2:
         for job in jobs:
             yield _made(job)
         return
-    # spawn: torch and CUDA have threads and state of their own, which a forked process must not
-    # inherit.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, start_worker, shared_by_workers(context)) as pool:
-        # Pickled here, tensors are copied: torch would pass them on through shared memory, of
-        # which containers often have little.
-        yield from pool.imap_unordered(_run_pickled, map(pickle.dumps, jobs))
-
-
-def shared_by_workers(context) -> tuple:
-    """What each process of a pool is told; see :func:`start_worker`."""
-    level = logging.getLogger("lightning.pytorch").level
-    return context.Value("i", 0), visible_devices(), level
-
-
-def start_worker(started, devices, log_level):
-    """Begin a process of a pool: one thread, and a device of those visible."""
-    # Ctrl-C is for the first process, which ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with started.get_lock():
-        device = device_of(started.value, devices)
-        started.value += 1
-    if device is not None:
-        # CUDA reads it when it is first used, which is later.
-        os.environ["CUDA_VISIBLE_DEVICES"] = device
-    torch.set_num_threads(1)
-    logging.getLogger("lightning.pytorch").setLevel(log_level)
-    # Lightning's, for its developers: a line from each process.
-    warnings.simplefilter("ignore", FutureWarning)
-
-
-def _run_pickled(job: bytes) -> Record | Exception:
-    return _made(pickle.loads(job))
+    titles = [job.title for job in jobs]
+    yield from run_in_processes(operator.methodcaller("run"), jobs, titles, processes)
 
 
 def _made(job):

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from ..atomic_files import write_atomically
+from ..atomic_files import locked, write_atomically
 
 
 class RecordsError(ValueError):
@@ -52,6 +52,8 @@ class Record:
 class RecordFile:
     """Records by key, written after each one that is added.
 
+    Other processes may add to the same file.
+
     Parameters
     ----------
     path : path-like or None
@@ -97,10 +99,30 @@ class RecordFile:
         return record
 
     def add(self, record: Record) -> None:
-        """Add a record in place of one with the same key, and write the file."""
+        """Add a record in place of one with the same key, and write the file.
+
+        Raises
+        ------
+        RecordsError
+            If it has a number that is not finite, or the file holds no list of records any more.
+            The file is then as it was.
+        """
+        if self.path is None:
+            self.records[record.key] = record
+            return
+        try:
+            _json(asdict(record))
+        except ValueError as error:
+            raise RecordsError(f"{record.title} cannot be written: {error}") from error
         self.records[record.key] = record
-        if self.path is not None:
-            _write(self.path, [asdict(r) for r in self.records.values()])
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.path):
+            if self.path.exists():
+                # what others have added meanwhile
+                there = {other.key: other for other in _read(self.path, type(record))}
+                self.records |= there | {record.key: record}
+            values = [asdict(each) for each in self.records.values()]
+            write_atomically(self.path, (_json(values) + "\n").encode())
 
 
 def _read(path, kind):
@@ -117,6 +139,5 @@ def _read(path, kind):
     return [kind(**value) for value in values]
 
 
-def _write(path, values):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+def _json(values):
+    return json.dumps(values, indent=1, allow_nan=False)

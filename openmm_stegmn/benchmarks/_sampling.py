@@ -10,6 +10,7 @@ from ._jobs import make_records
 from ._records import Record, RecordFile
 from ._sampling_data import reference_torsions, training_files, training_replicas
 from ._sampling_judge import Judge
+from ._sampling_machine import machine
 from ._sampling_models import ProposalJob
 from ._sampling_molecules import FRAME_INTERVAL, LABEL, SAMPLING_MOLECULES, block_name
 from ._sampling_runs import PLAIN, TorsionReader, sample
@@ -66,9 +67,13 @@ def run_sampling(
     lost = [job for job in trainings if not job.path.exists()]
     there = [job for job in trainings if job.path.exists()]
     # Models that are there, and measured, need no frames.
-    todo = lost + [
-        job for job in there if overwrite or file.find(job.key, job.identity) is None
-    ]  # fmt: skip
+    todo = list(lost)
+    for job in there:
+        record = None if overwrite else file.find(job.key, job.identity)
+        if record is None:
+            todo.append(job)
+        else:
+            job.check(record)
     for name in dict.fromkeys(job.molecule for job in todo):
         training_replicas(
             folder, name, settings.training_ns, processes, made, platform=settings.made_on
@@ -139,21 +144,25 @@ class _Run:
     @property
     def identity(self):
         """What decides the numbers beside the key."""
-        values, wanted = asdict(self.settings), ["seconds", "platform", "reference_ns", "replicas"]
+        values, wanted = asdict(self.settings), ["seconds", "reference_ns", "replicas"]
         if self.kind != PLAIN:
             wanted += ["md_frames", "jumps", "tries"]
-        return {name: values[name] for name in wanted} | {"model_sha256": self.model_sha256}
+        platform, hardware = machine(self.settings.platform, self.molecule)
+        return {name: values[name] for name in wanted} | {
+            "platform": platform, "hardware": hardware, "model_sha256": self.model_sha256,
+        }  # fmt: skip
 
     @property
     def title(self):
         return f"{self.molecule}: {self.kind}, seed {self.seed}"
 
     def run(self) -> Record:
-        settings = self.settings
+        settings, identity = self.settings, self.identity
         hybrid = RunSettings(
             pdb=str(packaged_structure(self.molecule)), model=self.model, guard="metropolis",
             md_frames=settings.md_frames, jumps=settings.jumps, tries=settings.tries,
-            platform=settings.platform, equilibration=_EQUILIBRATION, seed=1000 * (self.seed + 1),
+            platform=identity["platform"], equilibration=_EQUILIBRATION,
+            seed=1000 * (self.seed + 1),
         )  # fmt: skip
         run = sample(hybrid, self.kind, settings.seconds, self.reader)
-        return Record(*self.key, None, None, 0.0, self.identity, self.judge(run))
+        return Record(*self.key, None, None, 0.0, identity, self.judge(run))

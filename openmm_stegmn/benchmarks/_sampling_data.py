@@ -112,7 +112,9 @@ def reference_angles(
 
     Parameters and errors are those of :func:`reference_torsions`.
     """
-    found = reference_torsions(folder, molecule, nanoseconds, replicas, processes, progress)
+    found = reference_torsions(
+        folder, molecule, nanoseconds, replicas, processes, progress, platform=platform
+    )
     reader = TorsionReader(untrained_model(sampled_system(molecule), None))
     both = (np.stack(reader.backbone(torsions), -1) for torsions in found)
     return [angles.reshape(len(angles), -1) for angles in both]

@@ -1,5 +1,7 @@
 """Models of exact moves that the benchmark ``sampling`` trains and measures."""
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from ..training import (
     measure_acceptance,
     record_provenance,
 )
-from ._records import Record
+from ._records import Record, RecordsError
 from ._sampling_data import read_frames
 from ._sampling_molecules import (
     LABEL,
@@ -46,10 +48,12 @@ class ProposalJob:
 
     @property
     def path(self) -> Path:
-        """Of the model."""
+        """Of the model: one trained with other settings has another."""
         size = "all" if self.block is None else f"blocks-of-{self.block}"
         folder, count = Path(self.replicas[0]).parent, len(self.replicas) - 2
-        return folder / f"exact-{size}-{count}-replicas-seed-{self.seed}.safetensors"
+        settings = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
+        name = f"exact-{size}-{count}-replicas-seed-{self.seed}-{settings[:8]}.safetensors"
+        return folder / name
 
     @property
     def key(self):
@@ -74,6 +78,16 @@ class ProposalJob:
     @property
     def title(self):
         return f"{self.molecule}: training, {block_name(self.block)}, {self.nanoseconds:g} ns"
+
+    def check(self, record: Record) -> None:
+        """Raise RecordsError if the model that is there is not the one that a record is of."""
+        found, expected = load_model(self.path).sha256, record.details["model_sha256"]
+        if found != expected:
+            raise RecordsError(
+                f"{self.path} is not the model of the record of {record.title}: its sha256 is "
+                f"{found}, that of the record {expected}; --overwrite the record, or remove the "
+                f"model to have it trained again"
+            )
 
     @property
     def _training(self):

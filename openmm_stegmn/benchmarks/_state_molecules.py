@@ -74,7 +74,8 @@ class MoleculeSource(StateSource):
     @property
     def identity(self):
         counts = {f"{part}_windows": getattr(self, part) for part in PARTS}
-        return counts | {"data_sha256": self.trajectory.sha256, "atoms": "heavy"}
+        atoms = "heavy" if self.trajectory.heavy.all() else "all"
+        return counts | {"data_sha256": self.trajectory.sha256, "atoms": atoms}
 
     @property
     def constraints(self):

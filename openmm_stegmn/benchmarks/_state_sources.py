@@ -161,8 +161,15 @@ class MotionSource(StateSource):
     @property
     def identity(self):
         trials = _motion(self.path)
-        arrays = [*trials.trials, *(trials.starts[part] for part in PARTS)]
-        digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays))
+        digest = hashlib.sha256()
+        # of the same type on all platforms
+        for dtype, arrays in (
+            ("<f4", trials.trials),
+            ("<i8", [trials.edges, *(trials.starts[part] for part in PARTS)]),
+        ):
+            for array in arrays:
+                array = np.asarray(array, dtype)
+                digest.update(repr(array.shape).encode() + array.tobytes())
         counts = {f"{p}_windows": len(trials.first_starts(p, getattr(self, p))) for p in PARTS}
         return counts | {"data_sha256": digest.hexdigest()}
 

@@ -13,6 +13,7 @@ from ._md17_files import TrajectoryFileError, find_md17, read_md17
 from ._md17_molecules import MD17_MOLECULES, md17_elements, md17_name, md17_structure
 from ._molecule import describe_molecule
 from ._motion_capture import MotionTrials, read_motion
+from ._noise_seed import seed_noise
 from ._protein import ADK_CORE, ProteinTrajectory, read_protein
 from ._record import record_training_data, record_trajectory
 from ._replicas import langevin_context, simulate_replica, simulate_replicas, steps_between
@@ -32,7 +33,7 @@ __all__ = [
     "describe_molecule", "find_md17", "frames_needed", "frames_of", "generate_trajectories",
     "guess_bonds", "hold_out", "langevin_context", "md17_elements", "md17_name", "md17_structure",
     "read_amc", "read_archive", "read_asf", "read_md17", "read_motion", "read_protein",
-    "read_trajectories", "record_training_data", "record_trajectory",
+    "read_trajectories", "record_training_data", "record_trajectory", "seed_noise",
     "simulate_charged_particles", "simulate_replica", "simulate_replicas", "split_windows",
     "steps_between", "superpose_windows", "write_archive",
 ]  # fmt: skip

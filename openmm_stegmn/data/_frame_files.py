@@ -17,7 +17,9 @@ import numpy as np
 from ._stored_frames import StoredFrames, n_bytes
 
 # What a shared file ends with, after the intervals: it is whole.
-_WHOLE = b"stegmn-1"
+_WHOLE = b"stegmn-2"
+# Bytes of an interval and its error
+_PAIR = 2 * 8
 # Seconds between two looks at a file that another process writes
 _LOOK_AGAIN = 0.1
 
@@ -25,7 +27,7 @@ _LOOK_AGAIN = 0.1
 def store_frames(
     write: Callable, counts, n_atoms: int, folder: str | Path | None = None,
     key: str | None = None,
-) -> tuple[list[StoredFrames], list[float]]:  # fmt: skip
+) -> tuple[list[StoredFrames], list[tuple[float, float]]]:  # fmt: skip
     """Frames of some trajectories, in a file that memory is mapped to.
 
     Without a key the file has no name: its disk is free when the process ends, whatever ends it.
@@ -37,7 +39,7 @@ def store_frames(
     ----------
     write : callable
         Writes all frames, single precision and one trajectory after the other, into the binary file
-        that it is given, and returns the intervals between frames of each, ps.
+        that it is given, and returns of each the interval between frames and its error, ps.
     counts : sequence of int
         Frames of each.
     n_atoms : int
@@ -48,7 +50,7 @@ def store_frames(
 
     Returns
     -------
-    list of StoredFrames, list of float
+    list of StoredFrames, list of tuple of float
         Of each trajectory.
 
     Raises
@@ -65,7 +67,7 @@ def store_frames(
             return _pieces(_mapped(file, size), counts, n_atoms), intervals
     host = hashlib.sha256(f"{socket.gethostname()} {key}".encode()).hexdigest()[:16]
     path = folder / f"frames-{host}.stegmn"
-    whole = size + 8 * len(counts) + len(_WHOLE)
+    whole = size + _PAIR * len(counts) + len(_WHOLE)
     with _locked(path, whole) as file:
         if not _is_whole(file, whole):
             try:
@@ -83,11 +85,11 @@ def store_frames(
                 raise
         _lock(file, exclusive=False)
         file.seek(size)
-        intervals = np.frombuffer(file.read(8 * len(counts))).tolist()
+        intervals = np.frombuffer(file.read(_PAIR * len(counts))).reshape(-1, 2)
         mapping = _mapped(file, size)
         # The lock lasts as long as a copy of the descriptor is open.
         weakref.finalize(mapping, _delete_if_last, os.dup(file.fileno()), path)
-    return _pieces(mapping, counts, n_atoms), intervals
+    return _pieces(mapping, counts, n_atoms), list(map(tuple, intervals.tolist()))
 
 
 def _check_room(folder, size):

@@ -10,6 +10,7 @@ from ._skeleton import MotionFileError, read_amc, read_asf
 
 #: Parts, and the keys that files have them under.
 _KEYS = {"training": "split_train", "validation": "split_validation", "test": "split_test"}
+_TRIAL = "trial_"
 # Shares of the trials of a folder, and starts that are drawn from each trial.
 _SHARES, _DRAWN = {"training": 0.5, "validation": 0.25, "test": 0.25}, 80
 
@@ -95,7 +96,7 @@ def read_motion(path, reach: int = 30) -> MotionTrials:
 def _read_arrays(path):
     try:
         with np.load(path) as stored:
-            names = sorted(name for name in stored.files if name.startswith("trial_"))
+            names = sorted((n for n in stored.files if n.startswith(_TRIAL)), key=_number)
             trials = tuple(stored[name].astype(np.float32) for name in names)
             edges = tuple((int(a), int(b)) for a, b in stored["edges"])
             starts = {part: stored[key].astype(int) for part, key in _KEYS.items()}
@@ -123,6 +124,11 @@ def _read_arrays(path):
         if rows[:, 0].max() >= len(trials):
             raise MotionFileError(f"{path}: {_KEYS[part]} names trials beyond {len(trials) - 1}")
     return MotionTrials(trials, edges, starts, path)
+
+
+def _number(name):
+    """Of a trial: as text, 100 would come before 11."""
+    return int(name.removeprefix(_TRIAL))
 
 
 def _read_folder(path, reach):

@@ -1,9 +1,11 @@
 """Atoms of a protein from any topology and trajectory that MDAnalysis reads, with charges."""
 
+import contextlib
 import hashlib
+import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +40,8 @@ class ProteinTrajectory:
     """Between frames, ps, as the file says."""
     source: str
     sha256: str = ""
-    """Of the frames as the files have them, since processors superpose with other roundings.
-    Empty if they are from no file."""
+    """Of all of the above but the source, and of the frames as the files have them, since
+    processors superpose with other roundings. Empty if they are from no file."""
 
     @property
     def n_atoms(self) -> int:
@@ -83,10 +85,12 @@ def read_protein(
             # on what the formats leave out, and on changes of MDAnalysis to come
             warnings.simplefilter("ignore")
             universe = mda.Universe(str(topology), [str(path) for path in paths])
-            atoms = _select(universe, selection, topology)
-            charges = _charges(universe, atoms, topology)
-            frames = np.array([atoms.positions for _ in universe.trajectory], np.float32)
-            interval = float(universe.trajectory.dt)
+            with contextlib.closing(universe.trajectory):
+                atoms = _select(universe, selection, topology)
+                charges = _charges(universe, atoms, topology)
+                frames = np.array([atoms.positions for _ in universe.trajectory], np.float32)
+                interval = float(universe.trajectory.dt)
+                core = None if superpose_on is None else _select(universe, superpose_on, topology)
     except ValueError:
         raise
     except Exception as error:  # each reader raises what it likes
@@ -96,21 +100,32 @@ def read_protein(
     if not np.isfinite(frames).all():
         bad = int(np.argmin(np.isfinite(frames).all((1, 2))))
         raise ValueError(f"{source}: frame {bad} has a coordinate that is not finite")
-    digest = hashlib.sha256(frames.tobytes()).hexdigest()
     frames = torch.from_numpy(frames)
-    if superpose_on is not None:
-        weights = torch.from_numpy(np.isin(atoms.ix, _select(universe, superpose_on, topology).ix))
+    _, residues = np.unique(atoms.resindices, return_inverse=True)
+    found = ProteinTrajectory(
+        frames, charges, _bonds(universe, atoms, frames, topology), tuple(atoms.names),
+        tuple(atoms.resnames), tuple(residues.tolist()), interval, source,
+    )  # fmt: skip
+    digest = _sha256(found)
+    if core is not None:
+        weights = torch.from_numpy(np.isin(atoms.ix, core.ix))
         if weights.sum() < 3:
             raise ValueError(
                 f"{topology}: {superpose_on!r} selects {int(weights.sum())} of the atoms of "
                 f"{selection!r}; at least three are needed to superpose frames"
             )
         frames = superpose(frames.double(), frames[:1].double(), weights.double()).float()
-    _, residues = np.unique(atoms.resindices, return_inverse=True)
-    return ProteinTrajectory(
-        frames, charges, _bonds(universe, atoms, frames, topology), tuple(atoms.names),
-        tuple(atoms.resnames), tuple(residues.tolist()), interval, source, digest,
-    )  # fmt: skip
+    return replace(found, frames=frames, sha256=digest)
+
+
+def _sha256(protein):
+    about = [
+        protein.bonds, protein.names, protein.residue_names, protein.residue_ids, protein.interval,
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(about).encode())
+    for values in (protein.charges, protein.frames):
+        digest.update(values.numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
 
 
 def _files(trajectories):

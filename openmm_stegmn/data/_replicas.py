@@ -1,7 +1,6 @@
 """Plain molecular dynamics to train on: independent replicas, one process each."""
 
 import functools
-import multiprocessing
 
 import numpy as np
 import openmm
@@ -11,6 +10,8 @@ from torch import Tensor
 
 from ..systems import platform_properties
 from ..units import to_angstrom
+from ..worker_processes import process_pool
+from ._noise_seed import seed_noise
 from ._unfinished import UnfinishedReplica
 
 
@@ -47,6 +48,8 @@ def simulate_replicas(
     ------
     ValueError
         If the frame interval is no multiple of the time step.
+    RuntimeError
+        If one of several processes ends before it is done, as one that is killed.
     """
     if unit.is_quantity(positions):
         positions = positions.value_in_unit(unit.nanometer)
@@ -57,9 +60,9 @@ def simulate_replicas(
     )  # fmt: skip
     if processes == 1:
         return [torch.from_numpy(run(seed)) for seed in seeds]
-    # spawn: OpenMM and torch have threads of their own, which a forked process must not inherit
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return [torch.from_numpy(frames) for frames in pool.imap(run, seeds)]
+    with process_pool(processes) as pool:
+        replicas = [pool.submit(run, seed) for seed in seeds]
+        return [torch.from_numpy(replica.result()) for replica in replicas]
 
 
 def steps_between(frame_interval, time_step) -> int:
@@ -92,7 +95,7 @@ def langevin_context(xml, seed, *, time_step, temperature, friction, platform) -
     platform : str
     """
     integrator = openmm.LangevinMiddleIntegrator(temperature, friction, time_step)
-    integrator.setRandomNumberSeed(seed)
+    seed_noise(integrator, seed)
     found = openmm.Platform.getPlatformByName(platform)
     return openmm.Context(
         openmm.XmlSerializer.deserialize(xml), integrator, found,

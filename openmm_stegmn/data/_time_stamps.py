@@ -41,8 +41,8 @@ class TimeStamps:
         if len(self._block) == _BLOCK:
             self._check()
 
-    def interval(self) -> float:
-        """Time between frames, ps.
+    def interval(self) -> tuple[float, float]:
+        """Time between frames, and how far it may be off, ps.
 
         Raises
         ------
@@ -57,7 +57,9 @@ class TimeStamps:
             )
         self._check()
         span, steps = self._last - self._first, count - 1
-        return _shortest(span / steps, max(_ROUNDING * span, self._resolution) / steps)
+        tolerance = max(_ROUNDING * span, self._resolution) / steps
+        # As far again by being made short
+        return _shortest(span / steps, tolerance), 2 * tolerance
 
     def _check(self):
         before = [] if self._last is None else [self._last]

@@ -1,9 +1,10 @@
 """Trajectories in: everything that MDAnalysis reads."""
 
-import itertools
+import contextlib
+import functools
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ class Trajectory:
     """Time between frames, ps."""
     source: str
     """Where they come from, such as the path of a file."""
+    interval_error: float = 0.0
+    """How far the interval may be off, ps, since files round the times of frames."""
 
     def __len__(self):
         return len(self.frames)
@@ -61,7 +64,7 @@ def read_trajectories(
     Returns
     -------
     list of Trajectory
-        All with the same interval.
+        All with the same interval: that of the file that tells it best.
 
     Raises
     ------
@@ -79,23 +82,32 @@ def read_trajectories(
     for number, path in enumerate(paths):
         if path.resolve() in (other.resolve() for other in paths[:number]):
             raise ValueError(f"trajectory {path} is given twice: each must be given once")
-    # All are opened before the first is read, which may take long.
-    opened = [_open(path, topology) for path in paths]
-    counts = [atoms.universe.trajectory.n_frames for atoms in opened]
     n_atoms, sources = topology.getNumAtoms(), [str(path) for path in paths]
-    if processes * n_bytes(sum(counts), n_atoms) <= memory * 1e9:
-        found = [frames_of(*each) for each in zip(opened, sources, strict=True)]
-    else:
-        frames, intervals = store_frames(
-            lambda file: [
-                _read(*each, lambda _, frame: file.write(np.ascontiguousarray(frame, np.float32)))
-                for each in zip(opened, sources, strict=True)
-            ],
-            counts, n_atoms, scratch, None if processes == 1 else _key(paths, topology),
-        )  # fmt: skip
-        found = list(map(Trajectory, frames, intervals, sources))
-    check_same_interval(found)
-    return found
+    with contextlib.ExitStack() as files:
+        # All are opened before the first is read, which may take long.
+        opened = [files.enter_context(_open(path, topology)) for path in paths]
+        counts = [atoms.universe.trajectory.n_frames for atoms in opened]
+        if processes * n_bytes(sum(counts), n_atoms) <= memory * 1e9:
+            found = [frames_of(*each) for each in zip(opened, sources, strict=True)]
+        else:
+            key = None if processes == 1 else _key(paths, topology)
+            write = functools.partial(_write, opened, sources)
+            frames, intervals = store_frames(write, counts, n_atoms, scratch, key)
+            found = [
+                Trajectory(each, interval, source, error)
+                for each, (interval, error), source in zip(frames, intervals, sources, strict=True)
+            ]
+    interval = check_same_interval(found)
+    return [replace(each, interval=interval) for each in found]
+
+
+def _write(opened, sources, file):
+    """All frames into a file; the interval of each trajectory, and its error."""
+
+    def keep(_, positions):
+        file.write(np.ascontiguousarray(positions, np.float32))
+
+    return [_read(*each, keep) for each in zip(opened, sources, strict=True)]
 
 
 def _key(paths, topology) -> str:
@@ -123,12 +135,12 @@ def frames_of(atoms, source: str | None = None) -> Trajectory:
     reader = atoms.universe.trajectory
     source = str(reader.filename) if source is None else source
     frames = np.empty((reader.n_frames, len(atoms), 3), np.float32)
-    interval = _read(atoms, source, frames.__setitem__)
-    return Trajectory(torch.from_numpy(frames), interval, source)
+    interval, error = _read(atoms, source, frames.__setitem__)
+    return Trajectory(torch.from_numpy(frames), interval, source, error)
 
 
-def _read(atoms, source, keep) -> float:
-    """Go through all frames, each passed to ``keep`` with its number; the interval between them."""
+def _read(atoms, source, keep) -> tuple[float, float]:
+    """Go through all frames, each passed to ``keep`` with its number; their interval, its error."""
     reader = atoms.universe.trajectory
     if not {"time", "dt"} & set(reader.ts.data):
         raise ValueError(
@@ -149,14 +161,22 @@ def _read(atoms, source, keep) -> float:
     return stamps.interval()
 
 
-def check_same_interval(trajectories) -> None:
-    """Raise ValueError, naming both, if trajectories have different intervals."""
-    for first, second in itertools.pairwise(trajectories):
-        if first.interval != second.interval:
+def check_same_interval(trajectories) -> float:
+    """The interval of trajectories, ps: that of the one that tells it best.
+
+    Raises
+    ------
+    ValueError
+        If intervals differ by more than rounding explains, naming two.
+    """
+    best = min(trajectories, key=lambda each: each.interval_error)
+    for each in trajectories:
+        if abs(each.interval - best.interval) > each.interval_error + best.interval_error:
             raise ValueError(
-                f"{second.source} has a frame every {second.interval:g} ps, {first.source} one "
-                f"every {first.interval:g} ps: the interval must be the same in all"
+                f"{each.source} has a frame every {each.interval:g} ps, {best.source} one "
+                f"every {best.interval:g} ps: the interval must be the same in all"
             )
+    return best.interval
 
 
 def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
@@ -178,8 +198,9 @@ def _frames(atoms, source) -> Iterator[tuple[float, np.ndarray]]:
         yield float(step.time), molecules.positions()
 
 
+@contextlib.contextmanager
 def _open(path, topology):
-    """Atoms with bonds, and a file as their trajectory."""
+    """Atoms with bonds, and a file as their trajectory, which is closed afterwards."""
     import MDAnalysis as mda  # half a second, which runs do without
 
     if not path.is_file():
@@ -199,10 +220,11 @@ def _open(path, topology):
             f"trajectory {path}: MDAnalysis cannot read it as a trajectory of {n_atoms} atoms "
             f"({' '.join(str(error).split())[:200]})"
         ) from error
-    if reader.n_atoms != n_atoms:
-        raise ValueError(
-            f"trajectory {path} has {reader.n_atoms} atoms, the topology {n_atoms}: give the "
-            f"topology of the atoms that were written"
-        )
-    universe.trajectory = reader
-    return universe.atoms
+    with contextlib.closing(reader):
+        if reader.n_atoms != n_atoms:
+            raise ValueError(
+                f"trajectory {path} has {reader.n_atoms} atoms, the topology {n_atoms}: give the "
+                f"topology of the atoms that were written"
+            )
+        universe.trajectory = reader
+        yield universe.atoms

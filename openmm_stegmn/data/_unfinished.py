@@ -44,7 +44,11 @@ class UnfinishedReplica:
         fits = found.shape[1:] == frames.shape[1:] and len(found) <= len(frames)
         if made_by != self._made_by(context) or not fits:
             return 0
-        context.loadCheckpoint(state)
+        try:
+            context.loadCheckpoint(state)
+        except openmm.OpenMMException:  # as of another GPU
+            context.reinitialize()
+            return 0
         frames[: len(found)] = found
         return len(found)
 

@@ -76,6 +76,8 @@ def generate_trajectories(
         If a molecule is not known, or a file that is there was made with other settings.
     ImportError
         If tblite or ASE is missing.
+    RuntimeError
+        If one of several processes ends before it is done, as one that is killed.
     """
     _need_tblite()
     settings = settings or XtbSettings()

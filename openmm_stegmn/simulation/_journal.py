@@ -55,10 +55,7 @@ class JournaledFile(io.RawIOBase):
             self._file = opened.enter_context(
                 _open(path, {"r+": 0, "w": os.O_CREAT, "w-": os.O_CREAT | os.O_EXCL}[mode])
             )
-            self._journal = opened.enter_context(_open(self._journal_path, os.O_CREAT))
-            if fcntl is not None:
-                # Not of the file itself, which may be read while it is written.
-                fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._journal = opened.enter_context(_open_locked(self._journal_path))
             if mode == "r+":
                 self._recover()
             else:
@@ -188,6 +185,20 @@ class JournaledFile(io.RawIOBase):
 
 def _open(path, flags):
     return open(os.open(path, os.O_RDWR | flags, 0o666), "r+b", buffering=0)
+
+
+def _open_locked(path):
+    """The journal, locked; not the file itself, which may be read while it is written."""
+    while True:
+        with contextlib.ExitStack() as opened:
+            journal = opened.enter_context(_open(path, os.O_CREAT))
+            if fcntl is not None:
+                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it may have deleted it since it was opened: others would not see the lock.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(journal.fileno()), path.stat()):
+                    opened.pop_all()
+                    return journal
 
 
 def _write_all(file, data):

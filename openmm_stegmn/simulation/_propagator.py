@@ -3,6 +3,7 @@
 import math
 import warnings
 
+from ..data import seed_noise
 from ._backends import build_bridge_force
 from ._bridge import noise_arrays
 from ._compatibility import check_integrator, leftover_bridge, steps_per_frame
@@ -375,12 +376,12 @@ def _has_thermostat(integrator, temperature):
 
 def _share_seed(integrator, jumper, seed):
     if seed is not None and hasattr(integrator, "setRandomNumberSeed"):
-        integrator.setRandomNumberSeed(seed)
+        seed_noise(integrator, seed)
     if hasattr(integrator, "getRandomNumberSeed"):
         # GPUs allow one seed for all members.
         jumper.setRandomNumberSeed(integrator.getRandomNumberSeed())
     elif seed is not None:
-        jumper.setRandomNumberSeed(seed)
+        seed_noise(jumper, seed)
 
 
 def _warn_of_temperature(temperature, trained):

@@ -145,10 +145,13 @@ class HybridReporter:
         self.report(simulation, state)
 
     def _open_existing(self, settings):
+        file = None
         try:
             file = H5MDFile(self._path, "r+")
             found = file.settings()
         except (OSError, KeyError) as error:
+            if file is not None:
+                file.close()
             raise ValueError(
                 f"{self._path} is not a hybrid trajectory that can be gone on with: {error}"
             ) from error

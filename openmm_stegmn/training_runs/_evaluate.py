@@ -37,13 +37,13 @@ def evaluate_on(
         If model, molecule and trajectories do not fit each other.
     """
     device = choose_device(device)
-    check_same_interval(trajectories)
+    recorded = check_same_interval(trajectories)
     if model.has_density and not model.uses_window:
         check_forces(molecule)
     check_fit(molecule.system, molecule.topology, model)
     check_geometry(trajectories, model.spec)
     stride = multiple_of(
-        "frame interval of the model,", model.frame_interval, trajectories[0].interval,
+        "frame interval of the model,", model.frame_interval, recorded,
         "that of the trajectories",
     )  # fmt: skip
     _warn_of_training_data(model, trajectories)

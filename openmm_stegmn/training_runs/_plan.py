@@ -48,8 +48,7 @@ def plan_training(molecule, trajectories, settings: TrainSettings) -> TrainingPl
     """
     if not trajectories:
         raise ValueError("no trajectory given: at least one is needed")
-    check_same_interval(trajectories)
-    recorded = trajectories[0].interval
+    recorded = check_same_interval(trajectories)
     interval = recorded if settings.frame_interval is None else settings.frame_interval
     stride = multiple_of("frame interval", interval, recorded, "that of the trajectories")
     described = describe_molecule(molecule.topology, molecule.system)

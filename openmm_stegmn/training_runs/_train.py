@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ..data import check_same_interval
 from ..training import (
     FineTuneConfig,
     choose_device,
@@ -127,7 +128,7 @@ def train_on(
 def _data(trajectories):
     return {
         "trajectories": [{"source": each.source, "frames": len(each)} for each in trajectories],
-        "recorded_every_ps": trajectories[0].interval,
+        "recorded_every_ps": check_same_interval(trajectories),
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from synthetic import angles_of_states, chain, hybrid_frames, two_states
 
-from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _leg_features
+from openmm_stegmn.analysis import HybridFrames, LegMarkovModel, _leg_features, _markov_estimate
 
 STAY = (0.95, 0.8)
 SHARE = (1 - STAY[0]) / (2 - sum(STAY))  # of state 1: 0.2
@@ -66,6 +66,17 @@ def test_what_the_model_tells():
     assert (times["low"][:, 0] < expected).mean() > 0.5 < (times["high"][:, 0] > expected).mean()
     mean, low, high = found.passage_time(~ones, ones)
     assert low < 1 / (1 - STAY[0]) < high and mean == pytest.approx(20, rel=0.2)
+
+
+def test_the_seed_makes_the_posterior():
+    frames, _, angles = biased(np.random.default_rng(1))
+    first, again = (model(chain(angles), frames, seed=3).results for _ in range(2))
+    np.testing.assert_array_equal(again.stationary_interval, first.stationary_interval)
+    np.testing.assert_equal(dict(again.implied_timescales), dict(first.implied_timescales))
+    np.testing.assert_equal(again.chapman_kolmogorov, first.chapman_kolmogorov)
+    pieces = [first.states[start : start + 11] for start in range(0, len(frames), 11)]
+    same, other = (_markov_estimate.estimate(pieces, 1, 2, seed=seed).samples for seed in (3, 4))
+    assert not np.allclose(same, other)
 
 
 def test_a_passage_that_samples_never_make_takes_for_ever():

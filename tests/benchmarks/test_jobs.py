@@ -5,8 +5,7 @@ import pickle
 from dataclasses import replace
 
 import pytest
-import torch
-from small_jobs import SmallJob
+from small_jobs import KilledJob, SmallJob
 from vibrations import write_md17
 
 from openmm_stegmn.benchmarks import (
@@ -14,10 +13,10 @@ from openmm_stegmn.benchmarks import (
     MissingDataError,
     RecordFile,
     RecordsError,
-    _jobs,
+    _processes,
     run_md17,
 )
-from openmm_stegmn.benchmarks._jobs import device_of, make_records, visible_devices
+from openmm_stegmn.benchmarks._jobs import make_records
 
 
 def seeds(file):
@@ -43,7 +42,7 @@ def test_no_more_processes_than_jobs():
 
 def test_several_processes(tmp_path, monkeypatch):
     """Each has a thread and a device; records come in order, progress names a job that runs."""
-    monkeypatch.setattr(_jobs, "visible_devices", lambda: ["4", "7"])
+    monkeypatch.setattr(_processes, "visible_devices", lambda: ["4", "7"])
     before, reports = dict(os.environ), []
     records = make_records(
         [SmallJob(0, seconds=1.0), SmallJob(1), SmallJob(2, seconds=0.5), SmallJob(3)],
@@ -80,6 +79,22 @@ def test_an_error_is_raised_when_all_others_are_made(tmp_path, processes):
     assert seeds(file) == [0, 1, 2, 3]
 
 
+def test_a_process_that_is_killed_ends_all(tmp_path):
+    file = RecordFile(tmp_path / "r.json")
+    jobs = [SmallJob(0), KilledJob(1, seconds=1.0), SmallJob(2, seconds=60.0)]
+    with pytest.raises(RuntimeError, match="ended from outside.*not made: job 1; job 2$"):
+        make_records(jobs, file, processes=2)
+    assert seeds(file) == [0]
+
+
+def test_a_record_that_cannot_be_written_is_a_failure_like_others(tmp_path):
+    file = RecordFile(tmp_path / "r.json")
+    jobs = [SmallJob(0), SmallJob(1, mse=float("nan")), SmallJob(2)]
+    with pytest.raises(RecordsError, match="model for argon, seed 1 cannot be written"):
+        make_records(jobs, file)
+    assert seeds(file) == [0, 2]
+
+
 @pytest.mark.parametrize("kind", [RecordsError, MissingDataError, RuntimeError, ValueError])
 def test_errors_come_back_from_processes(kind):
     again = pickle.loads(pickle.dumps(kind("what is wrong")))
@@ -105,27 +120,3 @@ def test_the_number_of_processes_changes_no_record(tmp_path):
     for record in (*one, *two):
         del record.details["processes"]
     assert [replace(r, train_seconds=0) for r in one] == [replace(r, train_seconds=0) for r in two]
-
-
-def test_devices_are_taken_in_turn():
-    assert [device_of(n, ["2", "5", "7"]) for n in range(5)] == ["2", "5", "7", "2", "5"]
-    assert device_of(3, []) is None
-
-
-@pytest.mark.parametrize(
-    ("count", "variable", "found"),
-    [
-        (0, None, []),
-        (3, None, ["0", "1", "2"]),
-        (2, "3,1", ["3", "1"]),
-        # CUDA stops at the first that is not there
-        (1, "GPU-8c2e,9", ["GPU-8c2e"]),
-        (0, "", []),
-    ],
-)
-def test_visible_devices(count, variable, found, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if variable is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
-    assert visible_devices() == found

@@ -63,9 +63,32 @@ def test_interrupted_write_leaves_the_earlier_file(tmp_path, monkeypatch):
 
 def test_nan_is_not_written(tmp_path):
     file = RecordFile(tmp_path / "results.json")
-    with pytest.raises(ValueError):
+    with pytest.raises(RecordsError, match="stegmn for ethanol, seed 0 cannot be written.*nan"):
         file.add(dataclasses.replace(RECORD, mse=float("nan")))
     assert not file.path.exists()
+    # nor is it in the way of others
+    file.add(dataclasses.replace(RECORD, seed=1))
+    assert [record["seed"] for record in json.loads(file.path.read_text())] == [1]
+
+
+def test_two_processes_with_one_file(tmp_path):
+    one, two = (RecordFile(tmp_path / "results.json") for _ in range(2))
+    one.add(RECORD)
+    two.add(dataclasses.replace(RECORD, seed=1))
+    one.add(dataclasses.replace(RECORD, seed=2))
+    two.add(dataclasses.replace(RECORD, mse=2e-4))
+    found = RecordFile(one.path).records.values()
+    assert {record.seed: record.mse for record in found} == {0: 2e-4, 1: 1e-4, 2: 1e-4}
+    assert list(tmp_path.iterdir()) == [one.path]
+
+
+@pytest.mark.parametrize("content", ["", "[1]"])
+def test_a_file_that_is_damaged_meanwhile_is_left(tmp_path, content):
+    file = RecordFile(tmp_path / "results.json")
+    file.path.write_text(content)
+    with pytest.raises(RecordsError):
+        file.add(RECORD)
+    assert file.path.read_text() == content
 
 
 @pytest.mark.parametrize(

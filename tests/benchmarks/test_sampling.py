@@ -15,16 +15,18 @@ from openmm_stegmn.benchmarks import (
     SamplingSettings,
     _sampling,
     _sampling_data,
+    _sampling_machine,
     run_sampling,
     sampling_tables,
 )
 from openmm_stegmn.benchmarks._records import Record
+from openmm_stegmn.benchmarks._sampling_molecules import sampled_system
 from openmm_stegmn.benchmarks._sampling_runs import TorsionReader
 from openmm_stegmn.benchmarks._sampling_statistics import SlowestMode, effective_angles, visits
 from openmm_stegmn.benchmarks._sampling_table import _COLUMNS
 from openmm_stegmn.data import WindowBlocks, describe_molecule
 from openmm_stegmn.models import ModelSpec, build_model, save_model
-from openmm_stegmn.systems import build_system
+from openmm_stegmn.systems import build_system, choose_platform
 
 SMALL = SamplingSettings(
     molecules=("alanine-dipeptide",), seeds=1, seconds=1.0, md_frames=1, tries=3,
@@ -128,6 +130,7 @@ def test_runs_and_resumes(folder, packaged, monkeypatch):
     # a frame of dynamics, a jump, and so on
     assert exact.details["n_frames"] == pytest.approx(2 * jumps, abs=3)
     assert exact.details["wall_seconds"] >= 1.0
+    assert exact.settings["platform"] == "Reference" and exact.settings["hardware"]
     assert reports[0][0] == "alanine-dipeptide: reference"
     monkeypatch.setattr(_sampling, "sample", None)
     again = run_sampling(folder / "data", SMALL, output=output)
@@ -142,6 +145,18 @@ def test_runs_and_resumes(folder, packaged, monkeypatch):
         "plain MD", "exact jumps", "exact jumps against plain MD",
     ]  # fmt: skip
     assert all(len(row) == len(table.head) for row in table.rows)
+
+
+def test_rates_are_of_a_machine(monkeypatch):
+    run = _sampling._Run("alanine-dipeptide", "plain MD", "", "0" * 64, 0, SMALL, None, None)
+    auto = dataclasses.replace(run, settings=dataclasses.replace(SMALL, platform="auto"))
+    found = choose_platform("auto", sampled_system("alanine-dipeptide").system).getName()
+    assert run.identity["platform"] == "Reference" and auto.identity["platform"] == found
+    before = run.identity
+    monkeypatch.setattr(_sampling_machine, "hardware", lambda _: "another processor")
+    _sampling_machine.machine.cache_clear()
+    assert run.identity == before | {"hardware": "another processor"}
+    _sampling_machine.machine.cache_clear()
 
 
 def record_of(name, rate):

@@ -7,9 +7,12 @@ import pytest
 
 from openmm_stegmn.benchmarks import (
     SAMPLING_MOLECULES,
+    ProposalJob,
+    RecordsError,
     SamplingSettings,
     _sampling,
     _sampling_data,
+    reference_angles,
     run_sampling,
     sampling_tables,
 )
@@ -64,12 +67,28 @@ def test_trains_what_is_not_packaged(short, tmp_path):
     again = run_sampling(tmp_path, SMALL, output=tmp_path / "records.json", prepare_only=True)
     through_json = json.loads(json.dumps(trained[0].details))
     assert len(again) == 2 and again[0].details == through_json
-    assert (tmp_path / "tetraalanine" / trained[1].details["model"]).exists()
+    models = [tmp_path / "tetraalanine" / record.details["model"] for record in trained]
+    assert models[1].exists()
+    # Records are of these models, and of no others.
+    models[1].write_bytes(models[0].read_bytes())
+    with pytest.raises(RecordsError, match=f"{models[1].name} is not the model of the record of"):
+        run_sampling(tmp_path, SMALL, output=tmp_path / "records.json", prepare_only=True)
+
+
+def test_models_of_other_settings_have_other_files(tmp_path):
+    job = ProposalJob("tetraalanine", 6, tuple(tmp_path / name for name in "abc"), 10)
+    paths = {dataclasses.replace(job, **c).path for c in ({"steps": 20}, {"seed": 1}, {})}
+    assert len(paths) == 3 and dataclasses.replace(job).path == job.path
 
 
 def test_platform_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="'Abacus' is not installed"):
         run_sampling(tmp_path, dataclasses.replace(SMALL, made_on="Abacus"))
+
+
+def test_angles_are_made_on_the_platform_asked_for(tmp_path):
+    with pytest.raises(ValueError, match="'Abacus' is not installed"):
+        reference_angles(tmp_path, "tetraalanine", 0.015, 1, platform="Abacus")
 
 
 def test_some_replicas_begin_with_phi_turned():

@@ -1,5 +1,7 @@
 """Windows of the benchmarks of states: which frames they have, and which parts they are in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,11 +18,12 @@ from openmm_stegmn.benchmarks import (
     ProteinSource,
     ProteinSurroundings,
     _state_molecules,
+    _state_sources,
     most_neighbours,
     superposed_molecule,
 )
 from openmm_stegmn.benchmarks._state_sources import forget_data
-from openmm_stegmn.data import ChargedParticleSettings, charged_particles
+from openmm_stegmn.data import ChargedParticleSettings, charged_particles, read_motion
 from openmm_stegmn.training import States
 
 QUICK = ChargedParticleSettings(steps_per_frame=1)
@@ -112,6 +115,22 @@ def test_other_splits_are_other_data(tmp_path):
     assert other["data_sha256"] != identity["data_sha256"]
 
 
+def test_other_edges_and_other_trials_are_other_data(tmp_path, monkeypatch):
+    source = MotionSource(write_motion(tmp_path / "m.npz"), 60, 20, 10)
+    found, identity = read_motion(source.path), source.identity
+    first, second, *others = found.trials
+    for changes in (
+        {"edges": found.edges[1:]},
+        {"trials": (np.concatenate([first, second[:9]]), second[9:], *others)},
+    ):
+        monkeypatch.setattr(_state_sources, "_motion", lambda _, c=changes: replace(found, **c))
+        assert source.identity["data_sha256"] != identity["data_sha256"]
+    # on platforms with other integers
+    starts = {part: rows.astype(np.int32) for part, rows in found.starts.items()}
+    monkeypatch.setattr(_state_sources, "_motion", lambda _: replace(found, starts=starts))
+    assert source.identity == identity
+
+
 def test_surroundings_of_joints_tell_the_height():
     surroundings = JointSurroundings([(1, 0), (2, 1), (3, 2)], 4)
     x = torch.zeros(2, 4, 3)
@@ -156,6 +175,12 @@ def test_molecules_have_no_frame_in_two_parts():
     assert torch.equal(states.velocities[0, 1], frames[start + 1] - frames[start])
     # carbon, carbon and oxygen
     assert states.features[0, :, 1] == pytest.approx([0.75, 0.75, 1])
+
+
+def test_hydrogens_are_other_data():
+    heavy = moving_molecule(10)
+    assert MoleculeSource(heavy).identity["atoms"] == "heavy"
+    assert MoleculeSource(replace(heavy, elements=("C", "H", "O"))).identity["atoms"] == "all"
 
 
 def test_superposed_molecules():
@@ -234,6 +259,11 @@ def test_most_neighbours():
     line = torch.arange(10.0)[:, None] * torch.tensor([1.0, 0, 0])
     assert most_neighbours(line[None], 2.5, room=1.0) == 5
     assert most_neighbours(line[None], 100.0) == 9
+
+
+def test_most_neighbours_far_from_the_origin():
+    line = torch.arange(40.0)[:, None] * torch.tensor([1.0, 0, 0])
+    assert most_neighbours(line[None] + 1e4, 2.5, room=1.0) == 5
 
 
 def test_a_protein_that_is_too_short(tmp_path):

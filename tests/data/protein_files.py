@@ -25,8 +25,8 @@ def shaking(residues, n_frames, seed=0):
     return (places + noise).astype(np.float32)
 
 
-def write_protein(folder, residues=6, n_frames=60, frames=None, name="p"):
-    """``p.pqr`` and ``p.dcd`` in a folder, a frame every 10 ps; the frames."""
+def write_protein(folder, residues=6, n_frames=60, frames=None, name="p", dt=10.0):
+    """``p.pqr`` and ``p.dcd`` in a folder, a frame every ``dt`` ps; the frames."""
     frames = shaking(residues, n_frames) if frames is None else frames
     n = 5 * residues
     with warnings.catch_warnings():
@@ -41,7 +41,7 @@ def write_protein(folder, residues=6, n_frames=60, frames=None, name="p"):
         universe.add_TopologyAttr("radii", np.zeros(n))
         universe.atoms.positions = frames[0]
         universe.atoms.write(str(folder / f"{name}.pqr"))
-        with mda.Writer(str(folder / f"{name}.dcd"), n, dt=10.0) as writer:
+        with mda.Writer(str(folder / f"{name}.dcd"), n, dt=dt) as writer:
             for frame in frames:
                 universe.atoms.positions = frame
                 writer.write(universe.atoms)

@@ -18,6 +18,12 @@ def test_arrays(tmp_path):
     }  # fmt: skip
 
 
+def test_trials_are_in_the_order_of_their_numbers(tmp_path):
+    found = read_motion(write_motion(tmp_path / "m.npz", trials=102, frames=40, drawn=1))
+    for trial in (2, 11, 100, 101):
+        assert np.array_equal(found.trials[trial], walking(40, trial)), trial
+
+
 def test_windows_are_the_first_of_each_trial(tmp_path):
     found = read_motion(write_motion(tmp_path / "m.npz"))
     starts = found.first_starts("training", 100)
@@ -77,6 +83,7 @@ def test_a_trial_that_is_too_short(subject):
         ({"split_test": None}, "split_test"),
         ({"trial_01": np.zeros((90, 5, 3))}, r"trial_01 has the shape \(90, 5, 3\)"),
         ({"trial_01": np.full((90, 4, 3), np.nan)}, "trial_01 has a coordinate"),
+        ({"trial_last": np.zeros((90, 4, 3))}, "cannot be read.*'last'"),
         ({"edges": np.array([[4, 0]])}, "joints beyond the 4"),
         ({"split_test": np.array([[6, 0]])}, "trials beyond 5"),
         ({"split_test": np.array([[5, 59]])}, "frame 59 of trial 5, which has 90 frames; 32"),

@@ -1,12 +1,16 @@
 """Proteins from the files of MDAnalysis: atoms, charges, bonds, frames; and one clear error."""
 
+import gc
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
 from protein_files import chain, write_protein
 from scipy.spatial.transform import Rotation
 
-from openmm_stegmn.data import read_protein
+from openmm_stegmn.data import _protein, read_protein
 
 BACKBONE = np.arange(30).reshape(6, 5)[:, :4].ravel()
 
@@ -59,6 +63,59 @@ def test_the_hash_is_of_the_frames_as_the_file_has_them(tmp_path):
     superposed = read_protein(*arguments, superpose_on="resid 1:3")
     assert not torch.equal(superposed.frames, backbone.frames)
     assert superposed.sha256 == backbone.sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (" -0.4", " -0.3"),
+        ("ALA", "GLY"),
+        (" CB ", " CG "),
+        ("CB   ALA      1", "CB   ALA      2"),
+    ],
+)
+def test_the_hash_is_of_the_atoms_too(tmp_path, old, new):
+    write_protein(tmp_path)
+    topology, trajectory = tmp_path / "p.pqr", tmp_path / "p.dcd"
+    before, text = read_protein(topology, [trajectory], "all"), topology.read_text()
+    assert old in text
+    topology.write_text(text.replace(old, new))
+    after = read_protein(topology, [trajectory], "all")
+    assert torch.equal(before.frames, after.frames) and before.sha256 != after.sha256
+
+
+def test_the_hash_is_of_the_interval_and_of_bonds_too(tmp_path, monkeypatch):
+    arguments = tmp_path / "p.pqr", [tmp_path / "p.dcd"]
+    write_protein(tmp_path, dt=20.0)
+    slow = read_protein(*arguments)
+    write_protein(tmp_path)
+    found = read_protein(*arguments)
+    assert torch.equal(slow.frames, found.frames)
+    monkeypatch.setattr(_protein, "guess_bonds", lambda *_: found.bonds[1:])
+    assert len({each.sha256 for each in (slow, found, read_protein(*arguments))}) == 3
+
+
+def test_bonds_are_guessed_from_the_frames_as_the_file_has_them(tmp_path, monkeypatch):
+    frames, guessed = write_protein(tmp_path), []
+    monkeypatch.setattr(_protein, "guess_bonds", lambda _, frames: guessed.append(frames) or ())
+    read_protein(tmp_path / "p.pqr", [tmp_path / "p.dcd"], superpose_on="resid 1:3")
+    assert torch.equal(guessed[0], torch.from_numpy(frames[:, BACKBONE]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for open files")
+@pytest.mark.parametrize("selection", ["backbone", "name ZN"])
+def test_files_are_closed(tmp_path, selection):
+    write_protein(tmp_path)
+    gc.disable()  # it would close them, some time
+    try:
+        read_protein(tmp_path / "p.pqr", [tmp_path / "p.dcd"], selection)
+    except ValueError:
+        pass
+    finally:
+        links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+        found = [os.readlink(link) for link in links if os.path.lexists(link)]
+        gc.enable()
+    assert not [path for path in found if path.startswith(str(tmp_path))]
 
 
 def test_adk_of_mdanalysis():

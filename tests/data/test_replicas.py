@@ -65,6 +65,22 @@ def test_begins_anew_from_a_damaged_file(molecule, stopped):
     np.testing.assert_array_equal(replica(molecule, unfinished=stopped), replica(molecule))
 
 
+def test_begins_anew_from_a_state_that_openmm_refuses(molecule, stopped):
+    """As that of a GPU with another precision."""
+    with np.load(stopped) as stored:
+        arrays = dict(stored) | {"checkpoint": np.zeros(100, np.uint8)}
+    np.savez(stopped, **arrays)
+    np.testing.assert_array_equal(replica(molecule, unfinished=stopped), replica(molecule))
+
+
+@pytest.mark.parametrize("platform", ["Reference", "CPU"])
+def test_seed_zero_is_a_seed(molecule, platform):
+    """OpenMM draws one in its place."""
+    zero, again, one = (replica(molecule, 2, seed, platform=platform) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(zero, again)
+    assert not np.allclose(zero, one)
+
+
 def test_keeps_no_velocities(molecule, tmp_path):
     with pytest.raises(ValueError, match="keeps no velocities"):
         replica(molecule, unfinished=tmp_path / "replica.npz", velocities_every=2)

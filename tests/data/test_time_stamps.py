@@ -10,7 +10,7 @@ def interval_of(times, source):
     stamps = _time_stamps.TimeStamps(source)
     for time in times:
         stamps.add(float(time))
-    return stamps.interval()
+    return stamps.interval()[0]
 
 
 @pytest.mark.parametrize("interval", [0.002, 0.1, 0.3, 1.0, 2.4, 10.0, 12.346])

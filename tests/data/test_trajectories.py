@@ -1,5 +1,10 @@
 """Trajectories from files and from MDAnalysis: positions, times, boxes, and what is refused."""
 
+import contextlib
+import gc
+import sys
+from pathlib import Path
+
 import MDAnalysis as mda
 import numpy as np
 import pytest
@@ -8,7 +13,7 @@ from molecules import alkane, random_walk
 from openmm import app
 from trajectory_files import write_trajectory
 
-from openmm_stegmn.data import frames_of, read_trajectories
+from openmm_stegmn.data import check_same_interval, frames_of, read_trajectories
 
 MOLECULE = alkane(4, hydrogens=False)
 FRAMES = random_walk(MOLECULE, 12).float()
@@ -157,6 +162,42 @@ def test_other_intervals(tmp_path):
     ]
     with pytest.raises(ValueError, match="b.xtc has a frame every 2 ps, .*a.xtc one every 1 ps"):
         read_trajectories(paths, topology())
+
+
+@pytest.mark.parametrize("memory", [1.0, 0.0])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_interval_that_late_times_round_more_is_the_same(tmp_path, memory, order):
+    """Times are in single precision: the file whose times are small tells the interval best."""
+    early, late = np.arange(12) / 3, 50_000 + np.arange(12) / 3
+    paths = [
+        write_trajectory(tmp_path / "early.xtc", FRAMES, times=early),
+        write_trajectory(tmp_path / "late.xtc", FRAMES, times=late),
+    ]
+    apart = [read_trajectories([path], topology())[0] for path in paths]
+    best = apart[0].interval
+    assert best == pytest.approx(1 / 3, abs=1e-6) and apart[1].interval != best
+    assert check_same_interval(apart[::order]) == best
+    for each in read_trajectories(paths[::order], topology(), memory=memory, scratch=tmp_path):
+        assert each.interval == best
+    other = write_trajectory(tmp_path / "other.xtc", FRAMES, times=early * 1.0001)
+    with pytest.raises(ValueError, match="the interval must be the same in all"):
+        read_trajectories([*paths[::order], other], topology())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files that are open are in /proc")
+@pytest.mark.parametrize("n_molecules", [1, 2])
+def test_files_are_closed(tmp_path, n_molecules):
+    """Whether or not they are what is expected; and not only when garbage is collected."""
+    path = write_trajectory(tmp_path / "a.xtc", FRAMES)
+    gc.disable()
+    try:
+        expected = pytest.raises(ValueError, match="has 4 atoms, the topology 8")
+        with contextlib.nullcontext() if n_molecules == 1 else expected:
+            read_trajectories([path], topology(n_molecules))
+        opened = [link.resolve() for link in Path("/proc/self/fd").iterdir()]
+    finally:
+        gc.enable()
+    assert path.resolve() not in opened
 
 
 @pytest.mark.parametrize("suffix", ["xtc", "dcd"])

@@ -21,9 +21,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 METADATA = yaml.safe_load((ROOT / "metadata.yaml").read_text())
 # The command line is told by its own --help.
 PACKAGES = sorted(
-    {found.name for found in pkgutil.iter_modules(openmm_stegmn.__path__) if found.ispkg} - {"cli"}
+    {
+        found.name.removeprefix("openmm_stegmn.")
+        for found in pkgutil.walk_packages(openmm_stegmn.__path__, "openmm_stegmn.")
+        if found.ispkg
+    } - {"cli"}
     | {page.stem for page in (PAGES / "api").glob("*.rst")} - {"index", "openmm_stegmn"}
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -136,3 +136,23 @@ def test_second_writer_is_refused(tmp_path):
     assert frames_of(path) == 2  # which may be read meanwhile
     file.close()
     assert [one.name for one in tmp_path.iterdir()] == ["one.h5md"]
+
+
+def test_a_writer_that_ends_meanwhile_lets_one_in(tmp_path, monkeypatch):
+    """Between the opening of its journal and the lock on it, which is of a deleted file then."""
+    path, lock = tmp_path / "one.h5md", _journal.fcntl.flock
+    first = new(path, 2)
+
+    def late(*arguments):
+        monkeypatch.undo()
+        first.close()
+        lock(*arguments)
+
+    monkeypatch.setattr(_journal.fcntl, "flock", late)
+    second = H5MDFile(path, "r+")
+    with pytest.raises(BlockingIOError):
+        H5MDFile(path, "r+")
+    append(second, 2)
+    second.close()
+    assert frames_of(path) == 3
+    assert [one.name for one in tmp_path.iterdir()] == ["one.h5md"]

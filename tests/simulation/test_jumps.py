@@ -7,6 +7,7 @@ from alanine import (
     HISTORY,
     MD_FRAMES,
     STEPS_PER_FRAME,
+    TIME_STEP,
     KnownJump,
     NetworkFailure,
     Stretch,
@@ -121,6 +122,19 @@ def test_energy_change_is_that_of_the_state():
     assert (record.origin, record.accepted) == (1, 1)
     assert record.energy_change == pytest.approx(after - before, abs=1e-6)
     assert made.integrator.statistics.mean_energy_change == record.energy_change
+
+
+@pytest.mark.parametrize("integrator", [langevin, lambda: openmm.VerletIntegrator(TIME_STEP)])
+def test_seed_zero_is_a_seed(integrator):
+    """OpenMM draws one in its place; jumps draw velocities from a seed of their own."""
+    ends = []
+    for seed in (0, 0, 1):
+        made = simulation(known={}, integrator=integrator(), seed=seed, temperature=300)
+        made.step(LEG + 1)
+        assert made.integrator.statistics.accepted == 1
+        ends.append(arrays(made)[1])
+    np.testing.assert_array_equal(ends[0], ends[1])
+    assert not np.allclose(ends[0], ends[2])
 
 
 def test_metropolis_accepts_at_its_rate():

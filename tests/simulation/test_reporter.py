@@ -122,6 +122,20 @@ def test_existing_file_is_not_touched(tmp_path):
     assert len(universe(path).trajectory) == 2
 
 
+def test_a_file_without_settings_is_told_of_again_and_again(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    reported(path, steps=1)
+    with h5py.File(path, "r+") as file:
+        del file["parameters"]
+    made, errors = simulation(), []
+    for _ in range(2):  # with the error before still known
+        made.reporters[:] = [HybridReporter(path, made.integrator, append=True)]
+        with pytest.raises(ValueError, match="not a hybrid trajectory .*not found") as found:
+            made.step(1)
+        errors.append(found.value)
+    assert [one.name for one in tmp_path.iterdir()] == ["hybrid.h5md"]
+
+
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 @pytest.mark.parametrize("saved_at", [12, LEG, LEG + 1])
 def test_append_after_a_checkpoint(tmp_path, saved_at, shift):

@@ -28,7 +28,9 @@ class LinearDynamics(StateNetwork):
     def fit(self, x: Tensor, v: Tensor, following: Tensor) -> None:
         """The times that have the least square error."""
         along = (following - x[:, -1:]) * v[:, -1:]
-        self.time.copy_(along.sum((0, 2, 3)) / v[:, -1].square().sum())
+        # Of particles at rest any times do.
+        squares = v[:, -1].square().sum().clamp_min(torch.finfo(v.dtype).tiny)
+        self.time.copy_(along.sum((0, 2, 3)) / squares)
 
 
 # Windows whose sums of products are taken at a time

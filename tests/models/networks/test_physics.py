@@ -41,6 +41,14 @@ def test_linear_dynamics_is_exact_for_free_particles():
     torch.testing.assert_close(network(*inputs)[0], x + times[:, None, None] * v)
 
 
+def test_linear_dynamics_of_particles_at_rest_stays_finite():
+    x, rest = torch.randn(50, 1, 4, 3), torch.zeros(50, 1, 4, 3)
+    network = LinearDynamics(1, 1, horizon=2)
+    network.fit(x, rest, torch.randn(50, 2, 4, 3))
+    frames, _ = network(x, rest, torch.zeros(50, 4, 1), complete_graph(torch.ones(4, 4, 1)))
+    torch.testing.assert_close(frames, x.expand(-1, 2, -1, -1))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_linear_trajectory_is_exact_for_constant_accelerations(seed):
     """Of two states with velocities, an acceleration follows; of one it does not.
