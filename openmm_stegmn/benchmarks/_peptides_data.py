@@ -4,6 +4,7 @@ Each is a file of its own, written when it is done: interrupted, the same call m
 """
 
 import functools
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ class PeptideTrajectories:
     repeats: dict[float, Tensor]
     """By time in ps, ``(n_states, n_repeats, n_atoms, 3)``, Å."""
     metadata: dict
-    """Settings that decide the frames."""
+    """Settings that decide the frames, and a hash of those of the replicas."""
 
 
 def peptide_system(name: str) -> MolecularSystem:
@@ -182,10 +183,12 @@ def read_trajectories(folder, name: str, times, dynamics: PeptideDynamics) -> Pe
     shared, replicas, repeats = _files(folder, name, dynamics)
     frames = [torch.from_numpy(read_archive(*each, ("frames",))[0]) for each in replicas.items()]
     starts, followed = _read_repeats(repeats, times)
+    # Dynamics is chaotic: made elsewhere, the same settings give other frames.
+    digest = hashlib.sha256(b"".join(each.numpy().tobytes() for each in frames)).hexdigest()
     return PeptideTrajectories(
         name, peptide_system(name),
         {part: [frames[number] for number in numbers] for part, numbers in dynamics.split.items()},
-        starts, followed, {**shared, "replicas": dynamics.replicas},
+        starts, followed, {**shared, "replicas": dynamics.replicas, "sha256": digest},
     )  # fmt: skip
 
 

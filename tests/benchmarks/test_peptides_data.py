@@ -21,9 +21,10 @@ TINY = {"replicas": 3, "length": 3, "equilibration": 0.5, "states": 2, "repeats"
 TIMES = (0.2, 0.1)
 
 
-def make(folder, times=TIMES, processes=1, **changes):
+def make(folder, times=TIMES, processes=1, platform=None, **changes):
+    dynamics = PeptideDynamics(**TINY | changes)
     return peptide_trajectories(
-        folder, ALANINE, times, PeptideDynamics(**TINY | changes), processes=processes
+        folder, ALANINE, times, dynamics, processes=processes, platform=platform
     )
 
 
@@ -121,6 +122,14 @@ def test_some_of_the_times(made):
     assert torch.equal(found.repeats[0.2], first.repeats[0.2])
     with pytest.raises(ValueError, match=r"repeats after 0.1, 0.2 ps and none after 0.5 ps"):
         make(folder, times=(0.5,))
+
+
+def test_frames_made_elsewhere_are_others(made, tmp_path):
+    _, found = made
+    assert make(tmp_path / "again").metadata == found.metadata
+    # another platform draws another noise
+    other = make(tmp_path / "other", platform="CPU").metadata
+    assert {name for name in other if other[name] != found.metadata[name]} == {"sha256"}
 
 
 def test_says_how_it_was_made(made):
