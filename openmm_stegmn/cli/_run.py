@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from ._options import Constraints, Forcefields, given_options
-from ._terminal import BAD_INPUT, FAILED, INTERRUPTED, fail, messages, output, warnings_on_one_line
+from ._terminal import (
+    BAD_INPUT,
+    FAILED,
+    INTERRUPTED,
+    command,
+    fail,
+    messages,
+    output,
+    tell,
+    warnings_on_one_line,
+)
 
 
 def run(
@@ -141,8 +151,9 @@ def run(
             settings = _settings(given, folder if restart else None)
             with _progress() as progress:
                 result = hybrid_run(
-                    settings, folder, overwrite=overwrite, restart=restart, progress=progress
-                )
+                    settings, folder, overwrite=overwrite, restart=restart, exact=exact,
+                    progress=progress,
+                )  # fmt: skip
         except ValueError as error:
             fail(str(error), BAD_INPUT)
         except (RunFailedError, OSError) as error:
@@ -153,14 +164,12 @@ def run(
 
     output.print(run_table(result))
     if result.folder.report.exists():
-        messages.print(
-            f"{result.folder.report} is of the run before it went on: "
-            f"openmm-stegmn analyze {folder}",
-            soft_wrap=True, highlight=False,
-        )  # fmt: skip
+        tell(
+            f"{result.folder.report} is of the run before it went on: {command('analyze', folder)}"
+        )
     if not result.completed:
-        target = f" --output {folder}" if output_folder else ""
-        messages.print(f"Interrupted. To continue: openmm-stegmn run --restart{target}")
+        # The default name of a folder is that of the structure, which would have to be said again.
+        tell(f"Interrupted. To continue: {command('run', '--restart', '--output', folder)}")
         raise typer.Exit(INTERRUPTED)
 
 

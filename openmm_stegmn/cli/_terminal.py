@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -25,6 +26,16 @@ def fail(message: str, code: int) -> None:
     line = Text.assemble(("error: ", "bold red"), " ".join(message.split()))
     messages.print(line, soft_wrap=True, highlight=False)
     raise typer.Exit(code)
+
+
+def tell(message: str) -> None:
+    """Print a line for people as it is, however long, so that commands in it can be copied."""
+    messages.print(Text(message), soft_wrap=True)
+
+
+def command(*words) -> str:
+    """A call of this program as a shell takes it."""
+    return shlex.join(["openmm-stegmn", *map(str, words)])
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import typer
 from ._benchmark_options import counted
 from ._data_options import FreeJumps, Memory, System, Threads, Topology, Trajectories
 from ._options import Constraints, Device, Forcefields, given_options
-from ._terminal import messages, output, told, warnings_on_one_line
+from ._terminal import command, messages, output, tell, told, warnings_on_one_line
 from ._train_options import check_output, merge_settings
 
 
@@ -164,11 +164,8 @@ def train(
     for table in measured_tables(result, result.model):
         output.print(table)
     print(result.verdict)
-    messages.print(
-        f"Saved {output_file}, and how it was trained in {folder}"
-        f"{_how_to_run(data, settings, result.model, output_file)}",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
+    how = _how_to_run(data, settings, result.model, output_file)
+    tell(f"Saved {output_file}, and how it was trained in {folder}{how}")
 
 
 def _interrupted(output_file):
@@ -193,7 +190,7 @@ def _how_to_run(data, settings, model, output_file) -> str:
         words += ["--temperature", settings.temperature]
     if proposal and model.uses_window:
         words += ["--jump-time", f"{model.jump_frames * model.frame_interval:g}"]
-    return f". To use it: openmm-stegmn run {' '.join(map(str, words))}"
+    return f". To use it: {command('run', *words)}"
 
 
 def _bar(update):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 from pathlib import Path
 
 
@@ -16,8 +16,13 @@ def check_output(path: Path, overwrite: bool) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise ValueError(f"output {path}: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"output {path}: the folder {folder} is not writable; choose another")
+    try:
+        # Permissions alone tell root nothing.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(
+            f"output {path}: the folder {folder} is not writable ({error.strerror}); choose another"
+        ) from error
 
 
 # Options of the command line that are settings, and the section of a file that they are in

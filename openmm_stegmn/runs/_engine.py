@@ -49,6 +49,7 @@ def hybrid_run(
     *,
     overwrite: bool = False,
     restart: bool = False,
+    exact: bool = False,
     checkpoint_seconds: float = 30.0,
     progress: Callable[[float, float, object], None] | None = None,
     stop: threading.Event | None = None,
@@ -64,9 +65,11 @@ def hybrid_run(
     output : path
         Gets ``topology.pdb``, ``hybrid.h5md``, ``checkpoint.chk``, ``run.json``, ``summary.json``.
     overwrite : bool
-        Replace the files of an earlier run.
+        Replace the files of an earlier run. Other files in its folder stay.
     restart : bool
         Continue the run in ``output`` from its checkpoint up to ``settings.length``.
+    exact : bool
+        Refuse a run whose jumps are not exact.
     checkpoint_seconds : float
         Wall time between checkpoints.
     progress : callable, optional
@@ -85,11 +88,15 @@ def hybrid_run(
     folder = RunFolder(output)
     if overwrite and restart:
         raise SetupError("overwrite and restart exclude each other")
+    folder.check_writable()
     if restart:
         settings = _with_stored_seed(settings, folder)
     else:
-        folder.check_new(overwrite)
+        inputs = (settings.pdb, settings.model, *settings.forcefields)
+        folder.check_new(overwrite, [name for name in inputs if name is not None])
     run = prepare(settings)
+    if exact:
+        _check_exact(run)
     if restart:
         _load(run, folder)
         wall_before = folder.read_summary()
@@ -102,7 +109,8 @@ def hybrid_run(
     )
     # Opens the trajectory, so that one which cannot be gone on with is refused before a change.
     reporter.describeNextReport(run.simulation)
-    folder.write_record(run.settings, run.identity())
+    if restart:
+        folder.write_record(run.settings, run.identity())
     run.simulation.reporters.append(reporter)
     try:
         with _stopped_by_signals(stop or threading.Event()) as stop:
@@ -127,8 +135,27 @@ def _with_stored_seed(settings: RunSettings, folder: RunFolder) -> RunSettings:
     return RunSettings(**values | {"seed": stored.seed if settings.seed is None else settings.seed})
 
 
+def _check_exact(run: PreparedRun) -> None:
+    kind, model = run.propagator.jump_kind, run.model
+    if kind == "exact":
+        return
+    if not model.has_density:
+        found = "has no density, without which no acceptance test makes jumps exact"
+    elif model.uses_window:
+        found = f"has a density given {model.history} frames, and exact moves are given one"
+    else:
+        raise SetupError(
+            f"--exact: with guard {run.settings.guard} jumps are {kind}; leave out --guard, or "
+            "--exact"
+        )
+    raise SetupError(
+        f"--exact: model {run.settings.model} {found}; `openmm-stegmn train --target proposal` "
+        "makes one for exact moves, or leave out --exact"
+    )
+
+
 def _begin(run: PreparedRun, folder: RunFolder) -> None:
-    folder.begin()
+    folder.begin(run.settings, run.identity())
     state = run.simulation.context.getState(positions=True, enforcePeriodicBox=False)
     with open(folder.topology, "w") as file:
         app.PDBFile.writeFile(run.molecule.topology, state.getPositions(), file, keepIds=True)

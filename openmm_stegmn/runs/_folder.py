@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from ..atomic_files import write_atomically
+from ..atomic_files import atomic_file, write_atomically
 from ..systems import MolecularSystem, SetupError, build_system
 from ._prepare import system_sha256
 from ._settings import RunSettings
@@ -40,28 +43,85 @@ class RunFolder:
     def files(self) -> tuple[Path, ...]:
         return (self.checkpoint, self.trajectory, self.topology, self.record, self.summary)
 
-    def check_new(self, overwrite: bool) -> None:
-        """Raise SetupError if a new run may not be written here."""
-        if self.path.exists() and not self.path.is_dir():
-            raise SetupError(f"output {self.path}: is a file, expected a folder")
-        if self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
+    @property
+    def _replaced(self) -> tuple[Path, ...]:
+        """What a new run writes or deletes."""
+        return (*self.files, self.report, *self.figures.glob("*.svg"), *self._unfinished)
+
+    @property
+    def _unfinished(self) -> tuple[Path, ...]:
+        """What is left of a run that was killed before it had a record."""
+        return tuple(self.path.glob(f"{self.record.name}.*.part"))
+
+    def check_writable(self) -> None:
+        """Raise SetupError if the folder cannot be made, or nothing be written in it."""
+        try:
+            self.path.lstat()
+        except FileNotFoundError:
+            parents = self.path.absolute().parents
+            folder = next(path for path in parents if os.path.lexists(path))
+        except OSError as error:  # a path through a file, or too long
+            raise self._not_writable(self.path, error) from error
+        else:
+            folder = self.path
+            if not folder.is_dir():
+                raise SetupError(f"output {folder}: is a file, expected a folder")
+        try:
+            # Permissions alone tell root nothing.
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise self._not_writable(folder, error) from error
+
+    def check_new(self, overwrite: bool, inputs: Iterable[str | Path] = ()) -> None:
+        """Raise SetupError if a new run may not be written here.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Whether it may replace the files of an earlier run.
+        inputs : iterable of path
+            What it reads, and must not replace; names that are no files are left out.
+        """
+        if not self.path.is_dir():
+            return
+        others = sorted(path.name for path in set(self.path.iterdir()) - set(self._unfinished))
+        if others and not self._holds_run():
+            raise SetupError(
+                f"output {self.path}: holds no run, but other files, such as {others[0]}; name "
+                "another folder with --output, or move them away"
+            )
+        if others and not overwrite:
             raise SetupError(
                 f"output {self.path}: exists and is not empty; name another with --output, replace "
                 "it with --overwrite, or continue it with --restart"
             )
+        for path in self._replaced:
+            for name in inputs:
+                if path.exists() and os.path.exists(name) and path.samefile(name):
+                    raise SetupError(
+                        f"output {self.path}: {name} is an input of this run, which would replace "
+                        f"{path.name} in its folder; name another with --output, or copy it first"
+                    )
 
-    def begin(self) -> None:
-        """Make the folder, without the files of an earlier run and the report on it."""
+    def begin(self, settings: RunSettings, identity: dict) -> None:
+        """Make the folder, with a record of the run, and without the files of an earlier one."""
+        record = _record(settings, identity)
         self.path.mkdir(parents=True, exist_ok=True)
-        for path in (*self.files, self.report, *self.figures.glob("*.svg")):
-            path.unlink(missing_ok=True)
+        # The new record is written before anything is lost; and it never stands beside the
+        # checkpoint of an earlier run, which a restart would take for its own.
+        with atomic_file(self.record) as file:
+            file.write(record)
+            file.flush()
+            self.checkpoint.unlink(missing_ok=True)
+        for path in self._replaced:
+            if path != self.record:
+                path.unlink(missing_ok=True)
         if self.figures.is_dir() and not any(self.figures.iterdir()):
             self.figures.rmdir()
 
     def write_record(self, settings: RunSettings, identity: dict) -> None:
         """Record what the run is, so that a restart can tell."""
-        record = {"format": _FORMAT, "settings": settings.as_dict(), "identity": identity}
-        write_atomically(self.record, _json(record))
+        write_atomically(self.record, _record(settings, identity))
 
     def write_summary(self, summary: dict) -> None:
         write_atomically(self.summary, _json(summary))
@@ -98,6 +158,19 @@ class RunFolder:
         except (OSError, ValueError):
             return {}
 
+    def _holds_run(self) -> bool:
+        """Whether there is a record of a run; files of that name are others, too."""
+        try:
+            return {"format", "settings", "identity"} <= set(json.loads(self.record.read_text()))
+        except (OSError, ValueError, TypeError):
+            return False
+
+    def _not_writable(self, folder: Path, error: OSError) -> SetupError:
+        return SetupError(
+            f"output {self.path}: the folder {folder} is not writable ({error.strerror}); choose "
+            "another with --output"
+        )
+
     def read_record(self) -> tuple[RunSettings, dict]:
         """Settings and identity of the run in this folder.
 
@@ -106,9 +179,9 @@ class RunFolder:
         SetupError
             If there is no run here, or one that cannot be continued.
         """
-        missing = [
-            p.name for p in (self.record, self.checkpoint, self.trajectory) if not p.is_file()
-        ]
+        needed = (self.record, self.checkpoint, self.trajectory)
+        # Path.is_file raises an error for a name that is too long.
+        missing = [path.name for path in needed if not os.path.isfile(path)]
         if missing:
             raise SetupError(
                 f"--restart: {self.path} holds no run to continue ({', '.join(missing)} missing)"
@@ -161,6 +234,10 @@ class RunFolder:
             if key not in _COMPARED_OTHERWISE and old[key] != new[key]:
                 name = key.replace("_", " ")
                 raise SetupError(f"{where} a run with {name} {old[key]}, asked for {new[key]}")
+
+
+def _record(settings: RunSettings, identity: dict) -> bytes:
+    return _json({"format": _FORMAT, "settings": settings.as_dict(), "identity": identity})
 
 
 def _json(values: dict) -> bytes:

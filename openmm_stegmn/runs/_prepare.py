@@ -136,6 +136,12 @@ def prepare(settings: RunSettings) -> PreparedRun:
         )
     except RuntimeError as error:  # the back-end asked for is not to be had here
         raise SetupError(str(error)) from error
+    # The first frame is made if its middle is before the end; see _engine._advance.
+    if settings.length <= propagator.frame_interval / 2:
+        raise SetupError(
+            f"length {settings.length:g} ps: no frame would be made, as they are "
+            f"{propagator.frame_interval:g} ps apart; ask for at least that"
+        )
     try:
         simulation = app.Simulation(molecule.topology, system, propagator, platform, properties)
     except openmm.OpenMMException as error:

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
+import operator
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from openmm import unit
+
 from ..systems import DEFAULT_FORCEFIELDS, SetupError
+
+_UNITS = {
+    "temperature": unit.kelvin,
+    "friction": unit.picosecond**-1,
+    "time_step": unit.femtosecond,
+    "equilibration": unit.picosecond,
+    "length": unit.picosecond,
+    "energy_threshold": unit.kilojoule_per_mole,
+    "jump_time": unit.picosecond,
+}
+_COUNTS = ("md_frames", "jumps", "tries", "switch_substeps", "switch_steps")
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Settings of a hybrid run. Those that are None are left to the propagator's own defaults."""
+    """Settings of a hybrid run. Those that are None are left to the propagator's own defaults.
+
+    Numbers of NumPy become plain ones, and quantities of OpenMM numbers in the units given below.
+    """
 
     pdb: str | None = None
     """Structure to start from; the packaged alanine dipeptide if None."""
@@ -63,18 +81,35 @@ class RunSettings:
     """Of all random numbers; drawn, and recorded with the run, if None."""
 
     def __post_init__(self):
-        object.__setattr__(self, "forcefields", tuple(self.forcefields))
+        self._make_plain()
         for name in ("temperature", "time_step", "length"):
             _check(name, getattr(self, name), lambda x: x > 0, "a positive number")
         for name in ("friction", "equilibration"):
             _check(name, getattr(self, name), lambda x: x >= 0, "a number that is not negative")
         if self.jump_time is not None:
             _check("jump_time", self.jump_time, lambda x: x > 0, "a positive number")
-        for name in ("md_frames", "jumps", "tries", "switch_substeps", "switch_steps"):
+        for name in _COUNTS:
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), lambda x: x >= 1, "at least 1")
         if self.seed is not None:
             _check("seed", self.seed, lambda x: 0 < x < 2**31, "between 1 and 2147483647")
+
+    def _make_plain(self):
+        """Turn values into what JSON holds, since the record of a run is made of them."""
+
+        def convert(names, plain):
+            for name in names:
+                value = getattr(self, name)
+                if value is not None or getattr(type(self), name) is not None:
+                    object.__setattr__(self, name, plain(name, value))
+
+        files = self.forcefields
+        files = (files,) if isinstance(files, str | os.PathLike) else files
+        object.__setattr__(self, "forcefields", tuple(map(os.fspath, files)))
+        convert(("pdb", "model"), lambda _, value: os.fspath(value))
+        convert(_UNITS, _number)
+        convert((*_COUNTS, "seed"), _whole)
+        convert(("fused", "energies"), lambda _, value: bool(value))
 
     def as_dict(self) -> dict:
         """The settings as JSON holds them."""
@@ -109,9 +144,33 @@ class RunSettings:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
+def _number(name, value):
+    expected = f"a number, or a quantity in {_UNITS[name].get_symbol()}"
+    try:
+        if unit.is_quantity(value):
+            value = value.value_in_unit(_UNITS[name])
+        elif isinstance(value, str):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError):
+        raise _refused(name, value, expected) from None
+
+
+def _whole(name, value):
+    try:
+        return int(operator.index(value))
+    except TypeError:
+        raise _refused(name, value, "a whole number") from None
+
+
 def _check(name, value, holds, expected):
     if not (math.isfinite(value) and holds(value)):
-        raise SetupError(f"{name.replace('_', ' ')} {value}: expected {expected}")
+        raise _refused(name, value, expected)
+
+
+def _refused(name, value, expected):
+    shown = repr(value) if isinstance(value, str) else value
+    return SetupError(f"{name.replace('_', ' ')} {shown}: expected {expected}")
 
 
 def _absolute(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def packaged_forcefield(name: str) -> Path:
 
 def build_system(
     pdb: str | Path | None = None,
-    forcefields: tuple[str, ...] = DEFAULT_FORCEFIELDS,
+    forcefields: str | Path | Iterable[str | Path] = DEFAULT_FORCEFIELDS,
     *,
     constraints: str = "HBonds",
     nonbonded_cutoff: float = 1.0,
@@ -81,7 +83,7 @@ def build_system(
         The packaged alanine dipeptide by default. Hydrogens must be there. Beside PDB files: mmCIF,
         and topologies with bonds that MDAnalysis reads, such as PSF and PRMTOP, whose names must be
         those of the force field.
-    forcefields : tuple of str
+    forcefields : str, path, or several of them
         OpenMM force-field files: a path, a file shipped with this package (``obc2_native.xml``), or
         one shipped with OpenMM, looked for in this order.
     constraints : {"HBonds", "AllBonds", "HAngles", "None"}
@@ -96,7 +98,10 @@ def build_system(
     """
     path = packaged_structure("alanine-dipeptide") if pdb is None else Path(pdb)
     topology, positions, _ = read_structure(path)
-    forcefield = _load_forcefield(tuple(forcefields))
+    if isinstance(forcefields, str | os.PathLike):
+        forcefields = (forcefields,)
+    forcefields = tuple(map(os.fspath, forcefields))
+    forcefield = _load_forcefield(forcefields)
     try:
         constraint_type = _CONSTRAINTS[constraints.lower()]
     except KeyError:
@@ -113,7 +118,7 @@ def build_system(
             nonbondedMethod=app.PME,
             nonbondedCutoff=nonbonded_cutoff * unit.nanometer,
         )
-    return MolecularSystem(topology, system, positions, path, tuple(forcefields))
+    return MolecularSystem(topology, system, positions, path, forcefields)
 
 
 def _load_forcefield(names: tuple[str, ...]) -> app.ForceField:

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 import re
+import shlex
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from openmm_stegmn.cli import app
 from openmm_stegmn.cli._run import run
-from openmm_stegmn.runs import RunFolder, RunSettings
+from openmm_stegmn.runs import PreparedRun, RunFolder, RunSettings
 from openmm_stegmn.systems import packaged_structure
 
 ALANINE_DIPEPTIDE = packaged_structure("alanine-dipeptide")
@@ -119,9 +120,22 @@ def test_walked_moves(invoke, tmp_path):
     assert settings["settings"]["switch_substeps"] == 2
 
 
-def test_exact_with_a_model_without_a_density(invoke, tmp_path):
+def test_exact_with_a_model_without_a_density(invoke, tmp_path, small_model, monkeypatch):
+    """Nothing is simulated: no acceptance test would make its jumps exact."""
     result = invoke("--exact", "--tries", 3)
     assert_refused(result, tmp_path, "tries=3 is for models with a density")
+    monkeypatch.setattr(PreparedRun, "equilibrate", None)
+    result = invoke("--exact")
+    assert_refused(
+        result, tmp_path, f"--exact: model {small_model} has no density", "train --target proposal",
+        "or leave out --exact",
+    )  # fmt: skip
+
+
+def test_exact_with_another_guard(invoke, tmp_path):
+    dynamics = ["--model", "alanine-dipeptide-exact", "--guard", "energy", "--jump-time", 5]
+    result = invoke("--exact", *dynamics)
+    assert_refused(result, tmp_path, "--exact: with guard energy jumps are approximate dynamics")
 
 
 def test_jump_time_makes_dynamics_of_a_density(invoke, tmp_path):
@@ -240,6 +254,17 @@ def test_a_report_goes_with_its_run(invoke, tmp_path):
     assert invoke(*short, "--length", 0.1, "--overwrite").exit_code == 0 and not figures.exists()
 
 
+def test_overwrite_is_of_runs(invoke, tmp_path):
+    """Not of whatever is in the folder."""
+    pdb = tmp_path / "inp" / "topology.pdb"
+    pdb.parent.mkdir()
+    pdb.write_text(ALANINE_DIPEPTIDE.read_text())
+    for output in ("inp", "."):
+        result = invoke("--pdb", "inp/topology.pdb", "--output", output, "--overwrite")
+        assert_refused(result, tmp_path, f"output {output}: holds no run, but other files")
+    assert pdb.read_text() == ALANINE_DIPEPTIDE.read_text()
+
+
 def test_restart_from_another_system(invoke, tmp_path):
     assert invoke("--output", "mine", "--length", 0.1).exit_code == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
@@ -276,9 +301,11 @@ def test_interrupted_run_says_how_to_go_on(invoke, monkeypatch):
     monkeypatch.setattr(
         _engine, "_advance", lambda *arguments: (arguments[-1].set(), real(*arguments))[1]
     )
-    result = invoke("--output", "mine")
-    assert result.exit_code == 130
-    assert "openmm-stegmn run --restart --output mine" in result.stderr
+    for output in ("mine", "my [own] 'ü' folder that is longer than any line" + 60 * "."):
+        result = invoke("--output", output)
+        assert result.exit_code == 130
+        words = shlex.split(result.stderr.splitlines()[-1].split("To continue: ")[1])
+        assert words == ["openmm-stegmn", "run", "--restart", "--output", output]
 
 
 def test_threads_are_those_asked_for(invoke, monkeypatch):

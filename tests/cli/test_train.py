@@ -1,9 +1,13 @@
 """``openmm-stegmn train``: from files to a model that runs, and one line for each bad input."""
 
 import dataclasses
+import errno
 import inspect
 import json
+import os
 import re
+import shlex
+import tempfile
 from pathlib import Path
 
 import MDAnalysis as mda
@@ -66,7 +70,7 @@ def written(folder):
 
 def run_with(result, *more):
     """Follow the advice that training ends with."""
-    words = result.stderr.split("To use it: openmm-stegmn ")[1].split()
+    words = shlex.split(result.stderr.split("To use it: openmm-stegmn ")[1])
     return CliRunner().invoke(app, [*words, "--platform", "Reference", *more])
 
 
@@ -114,12 +118,12 @@ def test_egno_predicts_several_frames_at_once(folder, name, horizon):
 
 def test_a_proposal_runs_exactly(folder):
     result = invoke(
-        *PROPOSAL, *QUICK, "--output", "mine.safetensors", "--block", "3", "--fine-tune", "2"
+        *PROPOSAL, *QUICK, "--output", "my ü [1].safetensors", "--block", "3", "--fine-tune", "2"
     )
     assert result.exit_code == 0, result.output
     assert "│ accepted " in result.stdout and "CA–N (2)" in result.stdout
     assert "of moves from frames it has not seen are accepted" in result.stdout
-    config = load_model("mine.safetensors").spec.config
+    config = load_model("my ü [1].safetensors").spec.config
     assert (config["lags"], config["block"], config["components"]) == ([None, 1, 2], 3, 3)
     ran = run_with(result, "--length", "0.2", "--md-frames", "1", "--equilibration", "0.1")
     assert ran.exit_code == 0, ran.output
@@ -284,12 +288,17 @@ def test_options_in_the_readme(tmp_path, monkeypatch, command):
 
 
 def test_a_folder_that_is_not_writable(folder, no_training, monkeypatch):
-    # Root may write everywhere.
-    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != folder / "locked")
+    def refuse(dir):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    if Path("/proc").is_dir():  # where root may not write either
+        result = invoke("--output", "/proc/x.safetensors")
+        assert_refused(result, "the folder /proc is not writable (")
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     (folder / "locked").mkdir()
     before = written(folder)
     result = invoke("--output", "locked/model.safetensors")
-    assert_refused(result, "locked/model.safetensors: the folder", "locked is not writable; choose")
+    assert_refused(result, "locked/model.safetensors: the folder", "locked is not writable (Perm")
     assert written(folder) == before
 
 

@@ -11,7 +11,14 @@ import MDAnalysis
 import numpy as np
 import pytest
 
-from openmm_stegmn.runs import RunFailedError, RunFolder, RunSettings, _engine, hybrid_run
+from openmm_stegmn.runs import (
+    PreparedRun,
+    RunFailedError,
+    RunFolder,
+    RunSettings,
+    _engine,
+    hybrid_run,
+)
 from openmm_stegmn.systems import SetupError
 
 
@@ -162,6 +169,81 @@ def test_never_overwrites_silently(settings, tmp_path):
     short = dataclasses.replace(settings, length=0.2)
     assert hybrid_run(short, folder, overwrite=True).summary["total_time_ps"] == pytest.approx(0.2)
     assert mine.read_text() == "mine"
+
+
+def test_an_interrupted_beginning_is_replaced(settings, tmp_path):
+    """What a kill leaves before the record has its name."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "run.json.0123abcd.part").write_text("half")
+    short = dataclasses.replace(settings, length=0.1)
+    assert hybrid_run(short, folder, overwrite=True).completed
+    assert not list(folder.glob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["topology.pdb", "notes.txt", "run.json"])
+def test_files_that_are_of_no_run_stay(settings, tmp_path, name):
+    (tmp_path / name).write_text("[1]")
+    for overwrite in (False, True):
+        with pytest.raises(SetupError, match=f"holds no run, but other files, such as {name}"):
+            hybrid_run(settings, tmp_path, overwrite=overwrite)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["[1]"]
+
+
+@pytest.mark.parametrize("option", ["pdb", "model", "forcefields"])
+def test_an_input_is_not_replaced(settings, tmp_path, monkeypatch, option):
+    short = dataclasses.replace(settings, length=0.1)
+    folder = hybrid_run(short, tmp_path / "out").folder
+    monkeypatch.chdir(folder.path)
+    (tmp_path / "link").symlink_to(folder.topology)
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    for name in ("topology.pdb", tmp_path / "link"):
+        mine = dataclasses.replace(short, **{option: name})
+        with pytest.raises(SetupError, match="is an input of this run.* replace topology.pdb"):
+            hybrid_run(mine, folder.path, overwrite=True)
+    assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_a_record_that_cannot_be_written_loses_nothing(settings, tmp_path, monkeypatch):
+    """Neither the run that would have been replaced, nor a folder that would be half made."""
+    short = dataclasses.replace(settings, length=0.1)
+    folder = hybrid_run(short, tmp_path / "out").folder
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    monkeypatch.setattr(PreparedRun, "identity", lambda self: {"n_atoms": object()})
+    for output in (folder.path, tmp_path / "new"):
+        with pytest.raises(TypeError, match="JSON"):
+            hybrid_run(short, output, overwrite=True)
+    assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_record_is_there_before_anything_else(settings, tmp_path, monkeypatch):
+    """And the checkpoint of the run before is not: a restart would take it for its own."""
+    short = dataclasses.replace(settings, length=0.1)
+    folder = hybrid_run(short, tmp_path / "out").folder
+    monkeypatch.setattr(_engine.app.PDBFile, "writeFile", None)
+    for output in (folder.path, tmp_path / "new"):
+        with pytest.raises(TypeError):
+            hybrid_run(dataclasses.replace(short, seed=8), output, overwrite=True)
+        assert json.loads((output / "run.json").read_text())["settings"]["seed"] == 8
+        assert not (output / "checkpoint.chk").exists()
+
+
+def test_numbers_of_numpy_run(settings, tmp_path):
+    numbers = {"seed": np.int64(7), "md_frames": np.int64(4), "temperature": np.float32(300)}
+    changed = dataclasses.replace(settings, length=np.float32(0.5), **numbers)
+    assert hybrid_run(changed, tmp_path / "out").completed
+    longer = dataclasses.replace(settings, length=1.0)
+    assert hybrid_run(longer, tmp_path / "out", restart=True).completed
+
+
+def test_a_run_without_a_frame_is_refused(settings, tmp_path):
+    """A frame is made up to half a frame interval, of 0.02 ps, beyond the length."""
+    with pytest.raises(SetupError, match="length 0.01 ps: no frame would be made.* 0.02 ps apart"):
+        hybrid_run(dataclasses.replace(settings, length=0.01), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    result = hybrid_run(dataclasses.replace(settings, length=0.011), tmp_path / "out")
+    assert result.summary["total_time_ps"] == pytest.approx(0.02)
 
 
 def test_output_is_a_file(settings, tmp_path):

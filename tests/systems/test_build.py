@@ -103,6 +103,13 @@ def test_unknown_forcefield_names_what_is_close():
         build_system(forcefields=("amber41-all.xml",))
 
 
+def test_one_forcefield_file_may_stand_alone(tmp_path):
+    assert build_system(forcefields="amber14-all.xml").forcefields == ("amber14-all.xml",)
+    absent = tmp_path / "absent.xml"
+    with pytest.raises(SetupError, match="absent.xml': neither a file here nor one shipped"):
+        build_system(forcefields=absent)
+
+
 def test_malformed_forcefield(tmp_path):
     path = tmp_path / "ff.xml"
     path.write_text("<ForceField>")
