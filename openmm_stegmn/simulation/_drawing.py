@@ -1,9 +1,8 @@
 """What a propagator asks of a model that draws its jumps: for which time, and how many at once."""
 
-from numbers import Integral
-
 from openmm import unit
 
+from ._arguments import number_in, whole_number
 from ._guard import makes_moves
 from ._move_bridge import MOST_TRIES
 
@@ -49,8 +48,7 @@ def model_at_time(model, guard, jump_time):
                 "exact Monte Carlo moves."
             )
         return model
-    if unit.is_quantity(jump_time):
-        jump_time = jump_time.value_in_unit(unit.picosecond)
+    jump_time = number_in(jump_time, unit.picosecond, "jump_time")
     if not model.has_density:
         raise ValueError(
             f"jump_time={jump_time:g} ps is for models with a density, and {name!r} has none: its "
@@ -114,10 +112,7 @@ def check_tries(model, guard, velocities, tries, switch):
                 "jumps="
             )
         return 1
-    tries = DEFAULT_TRIES if tries is None else tries
-    if not isinstance(tries, Integral) or not 1 <= tries <= MOST_TRIES:
-        raise ValueError(f"tries must be a whole number from 1 to {MOST_TRIES}, found {tries}.")
-    return int(tries)
+    return whole_number(DEFAULT_TRIES if tries is None else tries, "tries", 1, MOST_TRIES)
 
 
 def _expected_time(model):

@@ -1,9 +1,12 @@
 """Does this model fit this system? Asked before anything is changed."""
 
+import os
+
 import numpy as np
 import openmm
-from openmm import unit
+from openmm import app, unit
 
+from ..models import TrajectoryModel
 from ..units import to_angstrom
 from ._constraints import system_constraints
 from ._embedding import Embedding, select_atoms
@@ -36,7 +39,10 @@ def check_fit(system, topology, model, atoms=None) -> Embedding:
     IncompatibleModelError
         On the first difference in atoms, masses or constraints; for atoms that something binds to
         others, and those that jumps cannot move.
+    ValueError
+        If system, topology or model are something else.
     """
+    _check_types(system, topology, model)
     spec = model.spec
     if topology.getNumAtoms() != system.getNumParticles():
         raise IncompatibleModelError(
@@ -59,6 +65,23 @@ def check_fit(system, topology, model, atoms=None) -> Embedding:
     _check_masses(system, atoms, spec)
     _check_constraints(system, atoms, spec)
     return Embedding.of(system, atoms)
+
+
+def _check_types(system, topology, model):
+    if not isinstance(system, openmm.System):
+        raise ValueError(f"system must be an openmm.System, found {type(system).__name__}.")
+    if not isinstance(topology, app.Topology):
+        raise ValueError(
+            f"topology must be an openmm.app.Topology, found {type(topology).__name__}: pass the "
+            "one that the system was made from, such as PDBFile(...).topology."
+        )
+    if not isinstance(model, TrajectoryModel):
+        named = isinstance(model, str | os.PathLike)
+        raise ValueError(
+            "model must be a model that has been loaded, found "
+            + (f"{str(model)!r}: pass load_model({str(model)!r})." if named
+               else f"{type(model).__name__}: pass what load_model gives.")
+        )  # fmt: skip
 
 
 def _check_particles(system, atoms):
@@ -157,13 +180,15 @@ def _check_constraints(system, atoms, spec):
         )
         raise IncompatibleModelError(
             f"The system has {len(ours)} constraints and the model {len(theirs)}: "
-            f"{spec.atom_names[first]}-{spec.atom_names[second]} (atoms {first}, {second}) is in "
-            f"the {where}. Make the system with the constraints of the model's training."
+            f"{spec.atom_names[first]}-{spec.atom_names[second]} (atoms {atoms[first]}, "
+            f"{atoms[second]}) is in the {where}. Make the system with the constraints of the "
+            "model's training."
         )
     for pair, length in ours.items():
         if abs(length - theirs[pair]) > LENGTH_TOLERANCE:
+            first, second = atoms[list(pair)]
             raise IncompatibleModelError(
-                f"The constraint of atoms {pair[0]} and {pair[1]} is {length:.4f} Å in the system "
+                f"The constraint of atoms {first} and {second} is {length:.4f} Å in the system "
                 f"but {theirs[pair]:.4f} Å in the model: use the force field of the model's "
                 "training."
             )

@@ -5,6 +5,7 @@ restart needs. Format: https://www.nongnu.org/h5md/h5md.html, version 1.1. Lengt
 in ps, energies in kJ/mol.
 """
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 
 import h5py
@@ -159,6 +160,11 @@ class H5MDFile:
             raise
         self._commit()
 
+    def discard(self):
+        """Close the file without what was not handed over yet; one begun so is none."""
+        self._disk.give_up()
+        self.close()
+
     def close(self):
         """Close the file."""
         self._file.close()
@@ -179,6 +185,24 @@ class H5MDFile:
         if unit is not None:
             series.attrs["unit"] = unit
         self._series[name] = series
+
+
+def is_read_here(path):
+    """Whether HDF5 has a file open in this process, as a Universe has, and not by `H5MDFile`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of a file that exists.
+    """
+    wanted = os.stat(path)
+    for file in h5py.h5f.get_obj_ids(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE):
+        # Others than those of the operating system's files have no descriptor.
+        if file.get_access_plist().get_driver() == h5py.h5fd.SEC2 and os.path.samestat(
+            os.fstat(file.get_vfd_handle()), wanted
+        ):
+            return True
+    return False
 
 
 def _path(name):

@@ -13,9 +13,14 @@ writing makes the changes again from the journal; and before that it can be read
 sizes of all data sets, which HDF5 keeps near the beginning, change in one write, the last. A disk
 that is full fails 1 or 2, which take space, not 3. All of it is about processes that end: nothing
 is forced from the operating system's memory to the disk, so a loss of power may still cost frames.
+
+A new file is begun under another name, and has its own from its first commit. An old one is not
+lost before; and who still reads it in this process does not spoil the new one for others: HDF5
+knows files by their inode, and shares what it has read of one.
 """
 
 import contextlib
+import errno
 import io
 import os
 import struct
@@ -43,23 +48,24 @@ class JournaledFile(io.RawIOBase):
 
     Raises
     ------
+    BlockingIOError
+        If another one, of this process or another, has it open.
     OSError
-        If it cannot be opened, or another process writes it.
+        If it cannot be opened.
     """
 
     def __init__(self, path, mode):
-        self._path = Path(path)
+        self._path = Path(os.path.realpath(path))  # it is not a link that makes way for a new file
         self._journal_path = self._path.with_name(self._path.name + ".journal")
+        self._begun_path = None
         self._opened = False
         with contextlib.ExitStack() as opened:
-            self._file = opened.enter_context(
-                _open(path, {"r+": 0, "w": os.O_CREAT, "w-": os.O_CREAT | os.O_EXCL}[mode])
-            )
-            self._journal = opened.enter_context(_open_locked(self._journal_path))
+            # First, since who had the lock may have put another file in the place of this one.
+            self._journal = opened.enter_context(_open_locked(self._path, self._journal_path))
+            opened.callback(self._leave_nothing)
+            self._file = opened.enter_context(self._open_file(mode))
             if mode == "r+":
                 self._recover()
-            else:
-                self._file.truncate(0)
             self._journal.truncate(0)
             opened.pop_all()
         self._opened = True
@@ -135,15 +141,41 @@ class JournaledFile(io.RawIOBase):
         self._file.truncate(self._size)
         self._journal.truncate(0)
         self._committed, self._changes = self._size, []
+        if self._begun_path is not None:
+            os.replace(self._begun_path, self._path)
+            self._begun_path = None
+
+    def give_up(self):
+        """Forget what was not committed, and what is written from now on."""
+        self._broken = True
 
     def close(self):
         """Close the file; what was not committed is lost."""
         if self._opened:
             self._opened = False
             self._file.close()
-            self._journal_path.unlink(missing_ok=True)
+            self._journal.truncate(0)
+            self._leave_nothing()
             self._journal.close()
         super().close()
+
+    def _open_file(self, mode):
+        if mode == "r+":
+            return _open(self._path)
+        if mode == "w-" and self._path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._path))
+        # The old one is made whole, since its journal goes; and refuses if it is protected.
+        with contextlib.suppress(FileNotFoundError), _open(self._path) as self._file:
+            self._recover()
+        self._begun_path = self._path.with_name(self._path.name + ".new")
+        return _open(self._begun_path, os.O_CREAT | os.O_TRUNC)
+
+    def _leave_nothing(self):
+        """Delete what was begun and never committed, and a journal with nothing in it."""
+        if self._begun_path is not None:
+            self._begun_path.unlink(missing_ok=True)
+        if not os.fstat(self._journal.fileno()).st_size:
+            self._journal_path.unlink(missing_ok=True)
 
     def _apply(self, changes):
         for offset, data in changes:
@@ -183,20 +215,28 @@ class JournaledFile(io.RawIOBase):
         self._apply(changes)
 
 
-def _open(path, flags):
+def _open(path, flags=0):
     return open(os.open(path, os.O_RDWR | flags, 0o666), "r+b", buffering=0)
 
 
-def _open_locked(path):
+def _open_locked(path, journal_path):
     """The journal, locked; not the file itself, which may be read while it is written."""
     while True:
         with contextlib.ExitStack() as opened:
-            journal = opened.enter_context(_open(path, os.O_CREAT))
-            if fcntl is not None:
-                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                journal = opened.enter_context(_open(journal_path, os.O_CREAT))
+                if fcntl is not None:
+                    fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"Another reporter, of this process or another, has {path} open: close that "
+                    "one, or wait until its run has ended."
+                ) from error
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from error
             # Who had it may have deleted it since it was opened: others would not see the lock.
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(journal.fileno()), path.stat()):
+                if os.path.samestat(os.fstat(journal.fileno()), journal_path.stat()):
                     opened.pop_all()
                     return journal
 

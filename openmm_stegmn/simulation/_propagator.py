@@ -3,7 +3,10 @@
 import math
 import warnings
 
+from openmm import unit
+
 from ..data import seed_noise
+from ._arguments import number_in, whole_number
 from ._backends import build_bridge_force
 from ._bridge import noise_arrays
 from ._compatibility import check_integrator, leftover_bridge, steps_per_frame
@@ -21,6 +24,9 @@ from ._stepping import HybridStepping, in_kelvin
 from ._switch import Switch
 from ._switch_integrator import SwitchIntegrator
 from ._velocities import check_velocity_rule, resting_mass
+
+#: OpenMM keeps seeds in 32 bits, with a sign.
+_LARGEST_SEED = 2**31 - 1
 
 
 class STEGMNPropagator(HybridStepping):
@@ -63,7 +69,7 @@ class STEGMNPropagator(HybridStepping):
     guard : {"energy", "metropolis", "none"}
         See `Guard`. Jumps that are not finite or break a constraint are rejected whatever the
         guard.
-    energy_threshold : float
+    energy_threshold : float or openmm.unit.Quantity
         For "energy": the largest rise of the potential energy, kJ/mol. The rise is from the
         positions as physics left them.
     velocities : {"maxwell", "keep", "rotate"}
@@ -93,15 +99,17 @@ class STEGMNPropagator(HybridStepping):
         Particles that are the model's atoms, in its order; whole molecules. Default: all, or the
         one stretch of the topology that has the names of the model's atoms.
     seed : int, optional
-        Of every random number here: given to the integrator too. Default: as the integrator is.
+        Of every random number here, from 0 to 2147483647: given to the integrator too. Default: as
+        the integrator is.
 
     Raises
     ------
     IncompatibleModelError
         If model, system and integrator do not fit. Nothing has been changed then.
     ValueError
-        For an unknown guard, velocity rule or backend, a schedule, temperature, jump time or
-        tolerance that makes no sense, or a temperature or jump time that is needed and not given.
+        For an unknown guard, velocity rule or backend, a schedule, temperature, jump time, seed or
+        tolerance that makes no sense, a Quantity of another unit, or a temperature or jump time
+        that is needed and not given; if system, topology, model or integrator are something else.
     """
 
     def __init__(
@@ -127,24 +135,30 @@ class STEGMNPropagator(HybridStepping):
         atoms=None,
         seed=None,
     ):
-        jump_guard = Guard(guard, float(energy_threshold))
+        energy_threshold = number_in(energy_threshold, unit.kilojoule_per_mole, "energy_threshold")
+        jump_guard = Guard(guard, energy_threshold)
         check_velocity_rule(velocities)
         if not constraint_tolerance > 0:
             raise ValueError(
                 f"constraint_tolerance must be a positive number, found {constraint_tolerance}."
             )
+        if seed is not None:
+            seed = whole_number(seed, "seed", 0, _LARGEST_SEED)
         check_integrator(integrator)
         embedding = check_fit(system, topology, model, atoms)
         model = model_at_time(model, guard, jump_time)
-        switch = Switch(switch_substeps, switch_steps)
+        switch = Switch(
+            whole_number(switch_substeps, "switch_substeps", 1),
+            whole_number(switch_steps, "switch_steps", 1),
+        )
         tries = check_tries(model, guard, velocities, tries, switch)
         schedule = Schedule(
             history=model.history,
             jump_frames=model.jump_frames if tries is None else 0,
             frame_interval=float(model.frame_interval),
             steps_per_frame=steps_per_frame(model, integrator),
-            md_frames=md_frames,
-            jumps=jumps,
+            md_frames=whole_number(md_frames, "md_frames", 1),
+            jumps=whole_number(jumps, "jumps", 1),
         )
         needs_temperature = velocities == "maxwell" or jump_guard.needs_temperature
         if temperature is not None:
@@ -183,20 +197,20 @@ class STEGMNPropagator(HybridStepping):
         self._model = (model.spec.architecture, model.sha256)
         self._reference = ModelReference.of(model)
         self._options = {
-            "md_frames": int(md_frames),
-            "jumps": int(jumps),
+            "md_frames": schedule.md_frames,
+            "jumps": schedule.jumps,
             "guard": guard,
-            "energy_threshold": jump_guard.energy_threshold,
+            "energy_threshold": energy_threshold,
             "velocities": velocities,
             "backend": backend,
             "fused": bool(fused),
             "temperature": temperature,
             "tries": tries,
-            "switch_substeps": int(switch_substeps),
-            "switch_steps": int(switch_steps),
+            "switch_substeps": switch.substeps,
+            "switch_steps": switch.steps,
             "constraint_tolerance": tolerance,
             "atoms": list(embedding.atoms),
-            "seed": None if seed is None else int(seed),
+            "seed": seed,
         }
         self._kind = kind_of_jump(model, guard, _has_thermostat(integrator, temperature))
         self._tries = tries
@@ -328,7 +342,7 @@ class STEGMNPropagator(HybridStepping):
             "jump_time": self.jump_time,
             "guard": self._guard_text(),
             "velocities": self._velocities,
-            "seed": -1 if self._seed is None else int(self._seed),
+            "seed": -1 if self._seed is None else self._seed,
             "frame_interval": self._schedule.frame_interval,
             "steps_per_frame": self._schedule.steps_per_frame,
             "md_frames": self._schedule.md_frames,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from openmm import unit
 from ..units import to_angstrom
 from ._constraints import system_constraints
 from ._guard import JUMP_KINDS
-from ._h5md import H5MDFile
+from ._h5md import H5MDFile, is_read_here
 from ._member import PHYSICS_GROUPS
+from ._stepping import HybridStepping
 
 
 class HybridReporter:
@@ -26,6 +28,11 @@ class HybridReporter:
     A rejected jump makes no frame, an exact one always does (origin 1, accepted 0 or 1). Each
     frame is flushed: what a killed run leaves behind can be read.
 
+    Within a process HDF5 shares what it has read of a file. Where this process has the growing file
+    open, such as by a Universe, all Universes made of it show the frames that it had when the first
+    was made, until all are closed (``universe.trajectory.close()``); other processes see all. A
+    file that is replaced is another one: what was open stays with the old.
+
     OpenMM's own DCD and XTC reporters work as well, but stamp times as step times step size, which
     jumps make wrong.
 
@@ -38,7 +45,7 @@ class HybridReporter:
         Go on with an existing file (after `loadCheckpoint` or `loadState`): frames later than the
         simulation's step are dropped. If there is no file yet, a new one is begun.
     overwrite : bool
-        Replace an existing file.
+        Replace an existing file, at the first frame.
     energies : bool
         Write the potential and the kinetic energy of each frame too, as ``"potential_energy"`` and
         ``"kinetic_energy"`` (kJ/mol, the latter of the velocities as the integrator holds them).
@@ -49,15 +56,35 @@ class HybridReporter:
     ------
     FileExistsError
         If the file exists and neither `append` nor `overwrite` is given.
+    IsADirectoryError
+        If `path` is a folder.
     ValueError
-        When the first frame is due: if the file to go on with is of another system or was made with
-        other settings.
+        If `propagator` is none. When the first frame is due: if the simulation is another's, or the
+        file to go on with is of another system or was made with other settings.
+    BlockingIOError
+        When the first frame is due: if another reporter has the file open.
+
+    Warns
+    -----
+    UserWarning
+        When the first frame is due: if this process reads the file that is gone on with.
     """
 
     def __init__(self, path, propagator, *, append=False, overwrite=False, energies=False):
         if append and overwrite:
             raise ValueError("append and overwrite exclude each other.")
+        if not isinstance(propagator, HybridStepping):
+            raise ValueError(
+                f"propagator must be a STEGMNPropagator, found {type(propagator).__name__}: pass "
+                "the one that the simulation was made with; for plain MD use a reporter of OpenMM "
+                "or MDAnalysis."
+            )
         self._path = Path(path)
+        if self._path.is_dir():
+            raise IsADirectoryError(
+                f"{self._path} is a folder: expected the name of a file, such as "
+                f"{self._path / 'hybrid.h5md'}."
+            )
         if self._path.exists() and not (append or overwrite):
             raise FileExistsError(
                 f"{self._path} exists: pass append=True to go on with it, or overwrite=True to "
@@ -69,11 +96,18 @@ class HybridReporter:
             )
         self._propagator, self._energies = propagator, energies
         self._mode = "r+" if append and self._path.exists() else "w" if overwrite else "w-"
-        self._file = None
+        self._file, self._closed = None, False
         self._frames_seen = 0
 
     def describeNextReport(self, simulation):
         """Tell the Simulation when the next frame may be there; write the one at the first step."""
+        self._require_open()
+        if simulation.integrator is not self._propagator:
+            raise ValueError(
+                f"The reporter of {self._path} is for another propagator than the simulation's "
+                f"integrator ({type(simulation.integrator).__name__}): make it with that, or the "
+                "Simulation with the propagator."
+            )
         self._propagator.start()
         if self._file is None:
             self._open(simulation)
@@ -85,6 +119,7 @@ class HybridReporter:
 
     def report(self, simulation, state):
         """Write the frame, unless a rejected jump made none."""
+        self._require_open()
         frames = self._propagator.statistics.frames
         if frames == self._frames_seen or not self._propagator.at_frame():
             return
@@ -112,6 +147,7 @@ class HybridReporter:
 
     def close(self):
         """Close the file. A report after this is an error."""
+        self._closed = True
         if self._file is not None:
             self._file.close()
 
@@ -120,6 +156,13 @@ class HybridReporter:
 
     def __exit__(self, *exception):
         self.close()
+
+    def _require_open(self):
+        if self._closed:
+            raise ValueError(
+                f"The reporter of {self._path} is closed: take it out of simulation.reporters, or "
+                "put a new one with append=True in its place."
+            )
 
     def _open(self, simulation):
         settings = self._propagator.describe()
@@ -140,7 +183,11 @@ class HybridReporter:
             file = H5MDFile(self._path, self._mode)
             periodic = simulation.system.usesPeriodicBoundaryConditions()
             n_atoms = simulation.system.getNumParticles()
-            file.create(n_atoms, periodic, settings, self._energies)
+            try:
+                file.create(n_atoms, periodic, settings, self._energies)
+            except BaseException:
+                file.discard()
+                raise
         self._file = file
         self.report(simulation, state)
 
@@ -149,6 +196,8 @@ class HybridReporter:
         try:
             file = H5MDFile(self._path, "r+")
             found = file.settings()
+        except BlockingIOError:
+            raise
         except (OSError, KeyError) as error:
             if file is not None:
                 file.close()
@@ -159,6 +208,13 @@ class HybridReporter:
             name for name, value in settings.items() if name != "seed" and found.get(name) != value
         ]
         if not differing:
+            if is_read_here(self._path):
+                warnings.warn(
+                    f"{self._path} is open for reading in this process, where HDF5 then shows the "
+                    "frames of before alone, also to whoever opens it anew: close all Universes of "
+                    "it (universe.trajectory.close()) to see those that are added now.",
+                    stacklevel=2,
+                )
             return file
         file.close()
         if "system_sha256" in differing:

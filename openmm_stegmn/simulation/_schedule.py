@@ -1,7 +1,6 @@
 """When to step and when to jump."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,6 @@ class Schedule:
     steps_per_frame: int
     md_frames: int
     jumps: int
-
-    def __post_init__(self):
-        for count in (self.md_frames, self.jumps):
-            if not isinstance(count, Integral) or count < 1:
-                raise ValueError(
-                    "md_frames and jumps must be whole numbers, at least 1, found "
-                    f"md_frames={self.md_frames} and jumps={self.jumps}."
-                )
 
     @property
     def jump_time(self):

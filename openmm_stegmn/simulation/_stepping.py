@@ -8,6 +8,7 @@ import openmm
 from openmm import unit
 
 from ..units import GAS_CONSTANT
+from ._arguments import number_in
 from ._bridge import FRAMES_MISSING, PHASE_PARAMETER
 from ._context import find_context
 from ._interrupts import interrupt_deferred
@@ -303,10 +304,9 @@ def in_kelvin(temperature):
     Raises
     ------
     ValueError
-        If it is negative or not finite.
+        If it is negative or not finite, or none.
     """
-    if unit.is_quantity(temperature):
-        temperature = temperature.value_in_unit(unit.kelvin)
+    temperature = number_in(temperature, unit.kelvin, "temperature")
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"The temperature must be 0 K or more, found {temperature}.")
-    return float(temperature)
+    return temperature

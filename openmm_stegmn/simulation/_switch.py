@@ -1,7 +1,6 @@
 """Jumps that are walked in sub-steps, so that what is around can make room."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -18,11 +17,6 @@ class Switch:
 
     substeps: int = 1
     steps: int = 10
-
-    def __post_init__(self):
-        for name, value in (("switch_substeps", self.substeps), ("switch_steps", self.steps)):
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1, found {value}.")
 
     @property
     def switched(self) -> bool:

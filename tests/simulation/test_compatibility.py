@@ -1,15 +1,18 @@
 """Models, systems and settings that do not go together are refused, and nothing is changed."""
 
 import copy
+import re
 
+import MDAnalysis
 import openmm
 import pytest
-from alanine import KnownJump, langevin, peptide, simulation, spec_for
+from alanine import KnownJump, forcefield, langevin, peptide, simulation, spec_for
 from openmm import app, unit
 from platforms import platform
 
 from openmm_stegmn.models import build_model
-from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator
+from openmm_stegmn.simulation import IncompatibleModelError, STEGMNPropagator, check_fit
+from openmm_stegmn.systems import packaged_structure
 
 
 def refused(error, match, system=None, topology=None, integrator=None, model=None, **options):
@@ -18,14 +21,14 @@ def refused(error, match, system=None, topology=None, integrator=None, model=Non
     model = model or build_model(spec_for(made_topology, made_system, **changes))
     system = system or made_system
     integrator = integrator or langevin()
-    before = openmm.XmlSerializer.serialize(system)
+    before = openmm.XmlSerializer.serialize(system) if isinstance(system, openmm.System) else None
     readable = not isinstance(integrator, openmm.CompoundIntegrator)  # empty, it crashes when asked
     groups = integrator.getIntegrationForceGroups() if readable else None
     with pytest.raises(error, match=match):
         STEGMNPropagator(
             system, topology or made_topology, model, integrator, backend="python", **options
         )
-    assert openmm.XmlSerializer.serialize(system) == before
+    assert before is None or openmm.XmlSerializer.serialize(system) == before
     assert not readable or integrator.getIntegrationForceGroups() == groups
 
 
@@ -70,6 +73,23 @@ def test_constraints_of_the_system():
     refused(IncompatibleModelError, "0 constraints and the model 12", system=system)
     topology, system, _ = peptide(constraints=app.AllBonds)
     refused(IncompatibleModelError, "21 constraints and the model 12", system=system)
+
+
+def test_atoms_that_are_not_the_first_have_the_numbers_of_the_system():
+    """In what is said of constraints, too."""
+    topology, system, positions = peptide()
+    both = app.Modeller(topology, positions)
+    both.add(topology, positions)
+    doubled = forcefield().createSystem(both.topology, constraints=app.HBonds)
+    for change, match in (
+        (changed("constraint_lengths", 2, 1.5), r"of atoms (\d+) and (\d+) is .* Å in the system"),
+        (changed("constraints", 0, (0, 21)), r"\(atoms (\d+), (\d+)\) is in the"),
+    ):
+        model = build_model(spec_for(topology, system, **change))
+        with pytest.raises(IncompatibleModelError, match=match) as found:
+            check_fit(doubled, both.topology, model, range(22, 44))
+        told = re.search(match, str(found.value)).groups()
+        assert all(22 <= int(atom) < 44 for atom in told)
 
 
 def test_repartitioned_masses():
@@ -141,12 +161,45 @@ def test_integrators():
         ({"guard": "hope"}, "Unknown guard 'hope': expected one of 'none', 'energy'"),
         ({"velocities": "zero"}, "Unknown velocity rule 'zero'"),
         ({"energy_threshold": -1.0}, "positive energy"),
-        ({"md_frames": 0}, "at least 1, found md_frames=0"),
-        ({"jumps": 0}, "jumps=0"),
+        ({"md_frames": 0}, "md_frames must be a whole number, at least 1, found 0"),
+        ({"jumps": 0}, "jumps must be a whole number, at least 1, found 0"),
+        ({"jumps": True}, "jumps must be a whole number, at least 1, found True"),
+        ({"energy_threshold": 40 * unit.kelvin}, "energy_threshold must .* kJ/mol .* found 40 K"),
+        ({"energy_threshold": 4 * unit.kilojoule}, "energy_threshold must .* kJ/mol .* found 4 kJ"),
+        ({"energy_threshold": None}, "energy_threshold must .* found None"),
+        ({"temperature": 300 * unit.picosecond}, "temperature must .* in K .* found 300 ps"),
+        ({"jump_time": 1 * unit.kelvin}, "jump_time must .* in ps .* found 1 K"),
+        *(
+            ({"seed": seed}, f"seed must be a whole number, from 0 to 2147483647, found {seed!r}")
+            for seed in (2**40, 2**31, -1, 3.0, True, "7")
+        ),
     ],
 )
 def test_settings(options, match):
     refused(ValueError, match, **options)
+
+
+def test_quantities_are_converted():
+    made = simulation(
+        known={},
+        guard="energy",
+        energy_threshold=10 * unit.kilocalorie_per_mole,
+        temperature=300 * unit.kelvin,
+    )
+    assert made.integrator.describe()["guard"] == "energy (rise <= 41.84 kJ/mol)"
+
+
+def test_things_of_another_type(tmp_path):
+    topology, system, _ = peptide()
+    universe = MDAnalysis.Universe(str(packaged_structure("alanine-dipeptide")))
+    refused(
+        ValueError, "topology must be an openmm.app.Topology, found Universe", topology=universe
+    )
+    refused(ValueError, "system must be an openmm.System, found Topology", system=topology)
+    path = tmp_path / "m.safetensors"
+    for model in (path, str(path)):
+        refused(ValueError, r"pass load_model\('.*m.safetensors'\)", model=model)
+    refused(ValueError, "been loaded, found int", model=3)
 
 
 def test_force_group_in_use():

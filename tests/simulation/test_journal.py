@@ -131,11 +131,87 @@ def test_second_writer_is_refused(tmp_path):
     path = tmp_path / "one.h5md"
     file = new(path, 2)
     for mode in ("r+", "w"):
-        with pytest.raises(BlockingIOError):
+        with pytest.raises(BlockingIOError, match=r"Another reporter, .*one\.h5md open: close"):
             H5MDFile(path, mode)
     assert frames_of(path) == 2  # which may be read meanwhile
     file.close()
     assert [one.name for one in tmp_path.iterdir()] == ["one.h5md"]
+
+
+@pytest.mark.parametrize("part", [0, 0.5])
+def test_old_file_is_there_until_a_new_one_is_laid_out(part, tmp_path, monkeypatch):
+    """Whether the disk is full or the process is killed; and a link still leads to it."""
+    path, link = tmp_path / "one.h5md", tmp_path / "link.h5md"
+    new(path, 2).close()
+    link.symlink_to(path)
+    for error in (OSError(errno.ENOSPC, "full"), Cut()):
+        for writes in itertools.count():
+            file = H5MDFile(link, "w")
+            monkeypatch.setattr(_journal, "_write_all", Disk(writes, error, part))
+            try:
+                file.create(N_ATOMS, True, {"seed": 1})
+            except (OSError, Cut):
+                assert frames_of(path) == 2
+            else:
+                break
+            finally:
+                monkeypatch.undo()
+                die(file) if isinstance(error, Cut) else file.close()
+        assert writes > 3 and frames_of(path) == 0
+        new(link, 2).close()
+    assert link.is_symlink() and frames_of(path) == 2
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["link.h5md", "one.h5md"]
+
+
+def test_new_file_that_cannot_be_begun_is_none(tmp_path, monkeypatch):
+    path = tmp_path / "one.h5md"
+    file = H5MDFile(path, "w-")
+    monkeypatch.setattr(_journal, "_write_all", Disk(1, OSError(errno.ENOSPC, "full")))
+    with pytest.raises(OSError, match="full"):
+        file.create(N_ATOMS, True, {"seed": 1})
+    monkeypatch.undo()
+    file.discard()
+    assert not list(tmp_path.iterdir())
+    new(path, 1).close()
+    with pytest.raises(FileExistsError, match="one.h5md"):
+        H5MDFile(path, "w-")
+    assert [one.name for one in tmp_path.iterdir()] == ["one.h5md"]
+
+
+def test_old_file_is_whole_before_a_new_one_is_begun(begun):
+    """Its journal, which a killed process left, is the new one's from then on."""
+    path, before = begun
+    file = H5MDFile(path, "r+")
+    apply = file._disk._apply
+
+    def killed_behind_the_journal(changes):
+        if file._disk._journal.tell():
+            raise Cut
+        apply(changes)
+
+    file._disk._apply = killed_behind_the_journal
+    with pytest.raises(Cut):
+        append(file, before)
+    die(file)
+    H5MDFile(path, "w").discard()
+    assert frames_of(path) == before + 1
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_file_that_another_one_took_the_place_of_meanwhile(tmp_path, monkeypatch):
+    """Between the call and the lock: it is the new file that is gone on with."""
+    path, lock = tmp_path / "one.h5md", _journal.fcntl.flock
+    new(path, 2).close()
+
+    def late(*arguments):
+        monkeypatch.undo()
+        new(path, 5).close()
+        lock(*arguments)
+
+    monkeypatch.setattr(_journal.fcntl, "flock", late)
+    second = H5MDFile(path, "r+")
+    assert second.n_frames == 5
+    second.close()
 
 
 def test_a_writer_that_ends_meanwhile_lets_one_in(tmp_path, monkeypatch):

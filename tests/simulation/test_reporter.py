@@ -1,5 +1,6 @@
 """The file that a hybrid run leaves."""
 
+import os
 import shutil
 import sys
 
@@ -12,13 +13,16 @@ from alanine import (
     MD_FRAMES,
     STEPS_PER_FRAME,
     arrays,
+    langevin,
     peptide,
     simulation,
     window,
 )
 from openmm import app
+from platforms import platform
 
 from openmm_stegmn.simulation import HybridReporter
+from openmm_stegmn.simulation._h5md import H5MDFile
 from openmm_stegmn.systems import packaged_structure
 
 LEG = MD_FRAMES * STEPS_PER_FRAME
@@ -251,3 +255,114 @@ def test_energies_are_written_if_they_are_asked_for(tmp_path):
     reported(tmp_path / "default.h5md", steps=LEG)
     with h5py.File(tmp_path / "default.h5md") as file:
         assert "potential_energy" not in file["observables"]
+
+
+def test_universe_of_the_old_file_does_not_spoil_the_new_one(tmp_path):
+    """HDF5 shares what it knows of a file within a process."""
+    path = tmp_path / "hybrid.h5md"
+    reported(path)
+    old = universe(path)
+    count = len(old.trajectory)
+    before = old.trajectory[-1].positions.copy()
+    made = simulation(seed=8)
+    with HybridReporter(path, made.integrator, overwrite=True) as reporter:
+        made.reporters.append(reporter)
+        made.step(LEG)
+    new = universe(path)
+    assert len(new.trajectory) == MD_FRAMES + 1
+    np.testing.assert_allclose(new.trajectory[-1].positions, 10 * arrays(made)[0], atol=1e-5)
+    assert len(old.trajectory) == count
+    np.testing.assert_array_equal(old.trajectory[-1].positions, before)
+
+
+def test_readers_of_a_file_that_is_gone_on_with_are_told_of(tmp_path, recwarn):
+    path = tmp_path / "hybrid.h5md"
+    made = reported(path, LEG)
+    reader = universe(path)
+
+    def go_on():
+        del made.reporters[:]
+        recwarn.clear()
+        with HybridReporter(path, made.integrator, append=True) as reporter:
+            made.reporters.append(reporter)
+            made.step(STEPS_PER_FRAME)
+        return [str(one.message) for one in recwarn if "open for reading" in str(one.message)]
+
+    made.step(0)
+    told = go_on()
+    assert len(told) == 1 and str(path) in told[0]
+    reader.trajectory.close()
+    assert not go_on()
+    assert len(universe(path).trajectory) == MD_FRAMES + 3
+    old = universe(path)
+    copy = tmp_path / "copy.h5md"
+    shutil.copy(path, copy)
+    copy.replace(path)  # the reader has another file now, of which the name is no more
+    assert not go_on()
+    assert len(old.trajectory) == MD_FRAMES + 3
+    assert len(universe(path).trajectory) == MD_FRAMES + 4
+
+
+@pytest.mark.parametrize("options", [{"append": True}, {"overwrite": True}])
+def test_file_that_another_reporter_has(options, tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    first = simulation()
+    first.reporters.append(HybridReporter(path, first.integrator))
+    first.step(STEPS_PER_FRAME)
+    second = simulation()
+    second.reporters.append(HybridReporter(path, second.integrator, **options))
+    with pytest.raises(BlockingIOError, match=r"Another reporter, .* has .*hybrid\.h5md open"):
+        second.step(1)
+    reader = universe(path).trajectory
+    assert len(reader) == 2
+    reader.close()
+    first.reporters[0].close()
+    second.step(LEG)
+    second.reporters[0].close()
+    assert len(universe(path).trajectory) == MD_FRAMES + 1
+
+
+def test_new_file_that_cannot_be_begun_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "hybrid.h5md"
+    reported(path, LEG)
+    made = simulation()
+    made.reporters.append(HybridReporter(path, made.integrator, overwrite=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(H5MDFile, "_add", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            made.step(1)
+    assert len(universe(path).trajectory) == MD_FRAMES + 1
+    assert [one.name for one in tmp_path.iterdir()] == ["hybrid.h5md"]
+    path.chmod(0o444)
+    if not os.access(path, os.W_OK):  # as root may
+        with pytest.raises(PermissionError, match="hybrid.h5md"):
+            made.step(1)
+
+
+def test_reporters_that_cannot_report(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    made, other = simulation(), simulation()
+    with pytest.raises(ValueError, match="must be a STEGMNPropagator, found LangevinMiddleInt"):
+        HybridReporter(path, langevin())
+    for options in ({}, {"append": True}, {"overwrite": True}):
+        with pytest.raises(IsADirectoryError, match="is a folder: expected the name of a file"):
+            HybridReporter(tmp_path, made.integrator, **options)
+    made.reporters.append(HybridReporter(path, other.integrator))
+    with pytest.raises(ValueError, match="another propagator than the simulation's integrator"):
+        made.step(1)
+    topology, system, positions = peptide()
+    plain = app.Simulation(topology, system, langevin(), *platform())
+    plain.context.setPositions(positions)
+    plain.reporters.append(HybridReporter(path, other.integrator))
+    with pytest.raises(ValueError, match=r"integrator \(LangevinMiddleIntegrator\)"):
+        plain.step(1)
+    assert not path.exists()
+
+
+def test_closed_reporter_says_so(tmp_path):
+    path = tmp_path / "hybrid.h5md"
+    made = reported(path, LEG)
+    with pytest.raises(ValueError, match=r"reporter of .*hybrid\.h5md is closed: take it out"):
+        made.step(1)
+    made.reporters[:] = [HybridReporter(path, made.integrator, append=True)]
+    made.step(1)

@@ -69,6 +69,25 @@ def test_every_option_is_saved(model, tmp_path):
     assert saved["atoms"] == list(range(22)) and saved["seed"] == 7
 
 
+def test_numbers_of_numpy_and_quantities_are_plain_in_files(model, tmp_path):
+    """And numbers in a unit as those of the unit that is documented."""
+    plain = {
+        "md_frames": 3, "jumps": 2, "seed": 7, "switch_substeps": 1, "switch_steps": 5,
+        "energy_threshold": 41.84, "temperature": 300.0, "constraint_tolerance": 2.0**-14,
+        "fused": False,
+    }  # fmt: skip
+    kinds = {int: np.int32, float: np.float64, bool: np.bool_}
+    given = {name: kinds[type(value)](value) for name, value in plain.items()}
+    given["energy_threshold"] = np.float64(10) * unit.kilocalorie_per_mole
+    given["temperature"] = 300 * unit.kelvin
+    made = simulation(model, **given)
+    made.integrator.save(tmp_path / "propagator.json")
+    saved = json.loads((tmp_path / "propagator.json").read_text())["options"]
+    assert {name: saved[name] for name in plain} == pytest.approx(plain)
+    assert repr(made.integrator) == repr(simulation(model, **plain).integrator)
+    assert all(type(value) in (int, float, str) for value in made.integrator.describe().values())
+
+
 @pytest.mark.parametrize("options", [{"guard": "metropolis", "tries": 3}, {"jump_time": 5}])
 def test_model_that_draws(options, tmp_path):
     """Trials, or the time drawn for, come back; a packaged model is known by its name."""
