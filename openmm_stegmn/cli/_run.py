@@ -176,10 +176,12 @@ def run(
 def _given(context: typer.Context) -> dict:
     """The settings that were typed; a restart takes the others from its folder."""
     given = {name: context.params[name] for name in given_options(context)}
-    for name in ("output_folder", "overwrite", "restart", "threads"):
+    restart = given.pop("restart", False)
+    for name in ("output_folder", "overwrite", "threads"):
         given.pop(name, None)
     if given.pop("exact", False):
-        given = {"model": "alanine-dipeptide-exact", "guard": "metropolis"} | given
+        packaged = {} if restart else {"model": "alanine-dipeptide-exact"}
+        given = {**packaged, "guard": "metropolis"} | given
     if "forcefield" in given:
         given["forcefields"] = tuple(given.pop("forcefield"))
     if "pdb" in given:

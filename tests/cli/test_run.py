@@ -5,6 +5,7 @@ import inspect
 import json
 import re
 import shlex
+import shutil
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from openmm_stegmn.cli import app
 from openmm_stegmn.cli._run import run
+from openmm_stegmn.models import packaged_models
 from openmm_stegmn.runs import PreparedRun, RunFolder, RunSettings
 from openmm_stegmn.systems import packaged_structure
 
@@ -108,11 +110,13 @@ def test_exact_is_the_packaged_model_with_metropolis(tmp_path, monkeypatch):
 
 
 def test_walked_moves(invoke, tmp_path):
-    """One trial a jump; a restart walks on."""
-    walk = ["--model", "alanine-dipeptide-exact", "--switch-substeps", 2, "--switch-steps", 3]
+    """One trial a jump; a restart walks on, with the model that the run has."""
+    mine = shutil.copy(packaged_models()["alanine-dipeptide-exact"], tmp_path / "mine.safetensors")
+    walk = ["--model", mine, "--switch-substeps", 2, "--switch-steps", 3]
     result = invoke("--exact", *walk, "--length", 2, "--md-frames", 1, "--seed", 3)
     assert result.exit_code == 0, result.output
-    assert invoke("--restart", "--length", 3).exit_code == 0
+    result = invoke("--restart", "--exact", "--length", 3)
+    assert result.exit_code == 0, result.output
     summary = json.loads((tmp_path / "alanine-dipeptide-hybrid" / "summary.json").read_text())
     assert summary["jump_kind"] == "exact" and summary["physical_time_ps"] == 3
     assert summary["jumps"]["attempted"] == 5
