@@ -5,7 +5,6 @@ import inspect
 import json
 import re
 import shlex
-import shutil
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from typer.testing import CliRunner
 
 from openmm_stegmn.cli import app
 from openmm_stegmn.cli._run import run
-from openmm_stegmn.models import packaged_models
+from openmm_stegmn.models import load_model, save_model
 from openmm_stegmn.runs import PreparedRun, RunFolder, RunSettings
 from openmm_stegmn.systems import packaged_structure
 
@@ -111,8 +110,11 @@ def test_exact_is_the_packaged_model_with_metropolis(tmp_path, monkeypatch):
 
 def test_walked_moves(invoke, tmp_path):
     """One trial a jump; a restart walks on, with the model that the run has."""
-    mine = shutil.copy(packaged_models()["alanine-dipeptide-exact"], tmp_path / "mine.safetensors")
-    walk = ["--model", mine, "--switch-substeps", 2, "--switch-steps", 3]
+    model = load_model("alanine-dipeptide-exact")
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.001)
+    save_model(model, tmp_path / "mine.safetensors")
+    walk = ["--model", "mine.safetensors", "--switch-substeps", 2, "--switch-steps", 3]
     result = invoke("--exact", *walk, "--length", 2, "--md-frames", 1, "--seed", 3)
     assert result.exit_code == 0, result.output
     result = invoke("--restart", "--exact", "--length", 3)
